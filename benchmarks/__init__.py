@@ -1,0 +1,1 @@
+"""Run, measure, store, tabulate, plot, compare with the papers, time."""

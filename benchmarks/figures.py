@@ -1,0 +1,173 @@
+"""Figures of a run, drawn with seaborn from records and preview images.
+
+figures/quality.png       each method's scores on every image, and their mean with its 95% interval
+figures/time.png          quality against seconds per image, with the Pareto front
+figures/sigma.png         quality against σ (runs in which σ varies)
+figures/images-NAME.png   an image restored by every method, with φ where it is known
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from benchmarks.metrics.base import Metric
+from benchmarks.records import write_atomically
+from benchmarks.summary import Summary
+
+FOLDER = "figures"
+DPI = 160
+PHI_COLOURS = "magma"
+COLUMNS = 6
+INK, MEAN = "0.25", "#c03a2b"
+
+
+def draw_all(out: Path, records: pd.DataFrame, summary: Summary, run: dict[str, Any]) -> list[Path]:
+    """Draw every figure the records allow and return their paths."""
+    sns.set_theme(style="whitegrid", context="paper", rc={"axes.titlelocation": "left", "figure.dpi": DPI})
+    done = records[records.error == ""]
+    metrics = [metric for metric in summary.metrics if summary.table[metric.name].notna().any()]
+    if not metrics:
+        return []
+    figures = {"quality": quality(done, summary, metrics), "time": time(summary, metrics[0])}
+    if done.sigma.nunique() > 1:
+        figures["sigma"] = sigma(done, summary, metrics[0])
+    for folder in sorted((out / "preview").glob("*/")):
+        if (folder / "clean.png").exists():
+            figures[f"images-{folder.name}"] = images(folder, done, summary, metrics[0])
+    (out / FOLDER).mkdir(exist_ok=True)
+    return [_write(out / FOLDER / f"{name}.png", figure) for name, figure in figures.items()]
+
+
+def _write(path: Path, figure: Figure) -> Path:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    plt.close(figure)
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def _label(metric: Metric) -> str:
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    return f"{metric.title}{unit} ({'higher' if metric.higher_is_better else 'lower'} is better)"
+
+
+def quality(done: pd.DataFrame, summary: Summary, metrics: list[Metric]) -> Figure:
+    """One panel per metric: a dot per image, the mean and its interval per method, sorted by the first metric."""
+    order = list(summary.table.method)
+    height = 0.9 + 0.27 * len(order)
+    figure, axes = plt.subplots(1, len(metrics), figsize=(1.6 + 3.0 * len(metrics), height), sharey=True, squeeze=False)
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        finite = done[np.isfinite(done[metric.name])]
+        sns.stripplot(finite, x=metric.name, y="method", order=order, color=INK, alpha=0.35, size=3, ax=axis)
+        for place, row in enumerate(summary.table.to_dict("records")):
+            low, high = row[f"{metric.name}_low"], row[f"{metric.name}_high"]
+            axis.plot([low, high], [place, place], color=MEAN, lw=2.2, solid_capstyle="butt", zorder=4)
+            axis.plot(row[metric.name], place, "D", color=MEAN, ms=4.5, zorder=5)
+        axis.set(xlabel=_label(metric), ylabel="")
+    figure.suptitle(f"{summary.title}: images (dots), mean and 95% bootstrap interval", x=0.01, ha="left", fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def _pareto(table: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Honest rows that no row beats in both time and quality, by time."""
+    front, best = [], -math.inf
+    honest = table[~table.oracle]
+    for row in honest.sort_values("seconds").to_dict("records"):
+        value = row[metric.name] if metric.higher_is_better else -row[metric.name]
+        if value > best:
+            front.append(row)
+            best = value
+    return pd.DataFrame(front)
+
+
+def time(summary: Summary, metric: Metric) -> Figure:
+    """Mean quality against seconds per image on a logarithmic axis."""
+    table = summary.table.dropna(subset=[metric.name, "seconds"])
+    figure, axis = plt.subplots(figsize=(6.4, 4.4))
+    front = _pareto(table, metric)
+    if len(front):
+        axis.step(front.seconds, front[metric.name], where="post", color=MEAN, lw=1, alpha=0.6, label="Pareto front")
+    sns.scatterplot(table, x="seconds", y=metric.name, hue="phi_mean", palette=PHI_COLOURS, hue_norm=(0, 1), s=42,
+                    edgecolor=INK, legend=False, ax=axis)  # fmt: skip
+    hidden = table[table.phi_mean.isna()]
+    axis.scatter(hidden.seconds, hidden[metric.name], s=42, color="white", edgecolor=INK, label="φ hidden")
+    axis.set_xscale("log")
+    _names(axis, table, metric)
+    axis.set(xlabel="seconds per image, one thread", ylabel=_label(metric), title=summary.title)
+    colours = plt.cm.ScalarMappable(norm=Normalize(0, 1), cmap=PHI_COLOURS)
+    figure.colorbar(colours, ax=axis, label="mean φ, the share of prior", pad=0.02)
+    axis.legend(loc="lower right", frameon=True)
+    figure.tight_layout()
+    return figure
+
+
+def _names(axis: Axes, table: pd.DataFrame, metric: Metric) -> None:
+    """Write each method's name beside its dot, moved down where it would lie on another."""
+    axis.figure.canvas.draw()
+    taken: list[tuple[float, float]] = []
+    for row in table.sort_values(metric.name, ascending=False).to_dict("records"):
+        x, y = axis.transData.transform((row["seconds"], row[metric.name]))
+        while any(abs(y - other) < 15 and abs(x - at) < 150 for at, other in taken):
+            y -= 4
+        taken.append((x, y))
+        at_x, at_y = axis.transData.inverted().transform((x + 9, y - 5))
+        axis.annotate(row["method"], (at_x, at_y), fontsize=6.5, color=INK)
+
+
+def sigma(done: pd.DataFrame, summary: Summary, metric: Metric) -> Figure:
+    """Quality against σ: a dot per image and a smooth trend (quadratic fit) per method, the best six and the worst."""
+    order = list(summary.table.method)
+    shown = order if len(order) <= 8 else [*order[:7], order[-1]]
+    figure, axis = plt.subplots(figsize=(6.4, 4.4))
+    for colour, method in zip(sns.color_palette("husl", len(shown)), shown, strict=True):
+        mine = done[(done.method == method) & np.isfinite(done[metric.name])]
+        fit = 2 if mine.sigma.nunique() > 4 else 1
+        sns.regplot(mine, x="sigma", y=metric.name, order=fit, ci=None, color=colour, label=method, ax=axis,
+                    truncate=True, scatter_kws={"s": 9, "alpha": 0.5}, line_kws={"lw": 1.5})  # fmt: skip
+    axis.set(xlabel="noise standard deviation σ, 0–255 scale", ylabel=_label(metric), title=summary.title)
+    axis.legend(frameon=True, fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
+def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Metric) -> Figure:
+    """Clean, degraded and every restoration of one image, best first, each with its φ map where it has one."""
+    scores = done[done.image == folder.name].set_index("method")[metric.name]
+    scores = scores[~scores.index.duplicated(keep="last")]
+    panels = [("clean", "clean"), ("degraded", "degraded")]
+    panels += [(m, f"{m}\n{scores[m]:.{metric.decimals}f} {metric.unit}".rstrip()) for m in summary.table.method
+               if m in scores.index and (folder / f"{m}.png").exists()]  # fmt: skip
+    rows = math.ceil(len(panels) / COLUMNS)
+    figure, axes = plt.subplots(2 * rows, COLUMNS, figsize=(1.55 * COLUMNS, 3.35 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for place, (name, title) in enumerate(panels):
+        line, column = 2 * (place // COLUMNS), place % COLUMNS
+        axes[line, column].imshow(imread(folder / f"{name}.png"), cmap="gray", vmin=0, vmax=1)
+        axes[line, column].set_title(title, fontsize=7, loc="center", pad=2)
+        phi = folder / f"{name}.phi.png"
+        if phi.exists():
+            axes[line + 1, column].imshow(imread(phi), cmap=PHI_COLOURS, vmin=0, vmax=1)
+        elif place > 1:
+            axes[line + 1, column].text(0.5, 0.5, "no φ per pixel", ha="center", va="center", fontsize=6.5, color="0.5")
+    figure.subplots_adjust(wspace=0.03, hspace=0.16)
+    colours = plt.cm.ScalarMappable(norm=Normalize(0, 1), cmap=PHI_COLOURS)
+    figure.colorbar(colours, ax=axes, label="φ: 0 data, 1 prior", fraction=0.015, pad=0.01)
+    return figure

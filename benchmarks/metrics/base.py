@@ -1,0 +1,62 @@
+"""The interface of every metric: one value per image, and a signature that says how it was computed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """A full-reference measure of quality. Subclasses are frozen dataclasses of their parameters, one file each.
+
+    Images are (N,C,H,W), C 1 or 3, multiples of 1/255 in [0,1]: `Scorer` clips and rounds them. A value is NaN where
+    the metric is not defined; each subclass says where. The value of an image depends on nothing but that image, its
+    reference and its mask.
+    """
+
+    name: ClassVar[str]
+    """Identifier on the command line, and column in records."""
+    title: ClassVar[str]
+    """Head of the column in tables, label of the axis in figures."""
+    unit: ClassVar[str] = ""
+    higher_is_better: ClassVar[bool]
+    decimals: ClassVar[int]
+    """Digits after the point in tables."""
+    limits: ClassVar[tuple[float, float]]
+    """The least and the greatest value there can be."""
+
+    @property
+    @abstractmethod
+    def signature(self) -> str:
+        """How the number is computed, in one word: numbers of different signatures are not compared."""
+
+    def unavailable(self) -> str | None:
+        """Return None if the metric can be computed here, or the reason why not and the remedy."""
+        return None
+
+    def weights(self) -> tuple[Path, ...]:
+        """The files of learned weights that the metric reads; their hashes enter `run.json`."""
+        return ()
+
+    @abstractmethod
+    def prepare(self, reference: Tensor, mask: Tensor) -> Any:
+        """Compute what depends on the reference alone, once for all the images that are compared with it.
+
+        Args:
+            reference: clean images (N,C,H,W).
+            mask: (N,1,H,W), 1 where a pixel was observed, 0 in the hole.
+        """
+
+    @abstractmethod
+    def score(self, prepared: Any, image: Tensor) -> Tensor:
+        """Return one value per image (N,), float64, given what `prepare` returned."""
+
+
+def levels(image: Tensor) -> Tensor:
+    """Return the 8-bit levels 0, 1, ..., 255 of an image whose values are multiples of 1/255, in the image's dtype."""
+    return (image * 255).round()

@@ -1,0 +1,54 @@
+"""Structural similarity inside the hole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from benchmarks.metrics.base import Metric
+from benchmarks.metrics.ssim import WINDOWS, Moments, check_window, moments, ssim_map
+
+
+@dataclass(frozen=True)
+class HoleSSIM(Metric):
+    """Mean of the local structural similarity over the pixels that were not observed, and over the channels.
+
+    The local similarity of a hole pixel looks at its whole window, observed pixels included. Hole pixels nearer to
+    the border of the image than half a window have no whole window and do not count. NaN if none is left, or for an
+    image smaller than the window.
+
+    Raises:
+        SuiteError: an unknown window.
+    """
+
+    window: str = "gaussian"
+
+    name: ClassVar[str] = "ssim_hole"
+    title: ClassVar[str] = "hole SSIM"
+    higher_is_better: ClassVar[bool] = True
+    decimals: ClassVar[int] = 4
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        check_window(self.window)
+
+    @property
+    def signature(self) -> str:
+        return f"ssim|rgb|{WINDOWS[self.window].signature}|u8|hole"
+
+    def prepare(self, reference: Tensor, mask: Tensor) -> tuple[Moments, Tensor] | None:
+        window = WINDOWS[self.window]
+        found = moments(reference, window)
+        r = window.radius
+        return None if found is None else (found, mask[..., r : mask.shape[-2] - r, r : mask.shape[-1] - r] == 0)
+
+    def score(self, prepared: tuple[Moments, Tensor] | None, image: Tensor) -> Tensor:
+        if prepared is None:
+            return image.new_full((len(image),), torch.nan, dtype=torch.float64)
+        reference, hole = prepared
+        similarity = ssim_map(reference, image, WINDOWS[self.window])
+        inside = torch.where(hole, similarity, 0).flatten(1).sum(dim=1)
+        return inside / (hole.flatten(1).sum(dim=1) * image.shape[1])

@@ -1,0 +1,153 @@
+"""Images on disk: float arrays to measure with, PNGs to look at.
+
+    DIR/images/<image>/observation.npz      clean, y, mask, sigma
+    DIR/images/<image>/<row>.npz            image, and where known phi, phi_map, prior, fidelity
+    DIR/images/<image>/<row>.png            the image, 8 bit; <row>.phi.png and <row>.prior.png beside it
+    DIR/preview/<image>/...                 PNGs alone, of the few images that the figure shows
+
+φ, g and f are kept in the coordinates of the fusion where those are the size of an image; a transform domain many
+times larger (the patch groups of collaborative filtering) keeps its pixel map of φ alone.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.records import write_atomically
+from bigprior.fusion import Restoration
+from datasets.errors import SuiteError
+from datasets.observation import Observation
+
+OBSERVATION = "observation"
+LARGEST_DOMAIN = 4
+"""Coordinates are kept up to this many times the size of the image."""
+
+
+def to_png(image: Tensor) -> bytes:
+    """Encode an image (C,H,W), clipped to [0,1], C 1 or 3, as an 8-bit PNG."""
+    pixels = (image.detach().float().clamp(0, 1) * 255).round().byte().cpu().permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+class Store:
+    """The images of one run."""
+
+    def __init__(self, out: Path) -> None:
+        self.images = out / "images"
+        self.previews = out / "preview"
+
+    def save(self, row: str, image: str, observation: Observation, restoration: Restoration, index: int) -> None:
+        """Keep image `index` of a restored batch, and what it was restored from.
+
+        Raises:
+            SuiteError: it cannot be written.
+        """
+        folder = _folder(self.images, image)
+        self._save_observation(folder, observation)
+        pixels = restoration.image[index]
+        arrays = {"image": pixels}
+        for name in ("phi", "prior", "fidelity"):
+            part = getattr(restoration, name)
+            if part is not None:
+                part = part[min(index, len(part) - 1)]
+                if part.numel() <= LARGEST_DOMAIN * pixels.numel():
+                    arrays[name] = part
+        phi_map = restoration.phi_map()
+        if phi_map is not None:
+            arrays["phi_map"] = phi_map[min(index, len(phi_map) - 1)]
+        _write_arrays(folder / f"{row}.npz", arrays)
+        self._write_pngs(folder, row, restoration, index)
+
+    def preview(self, row: str, image: str, observation: Observation, restoration: Restoration, index: int) -> None:
+        """Keep PNGs of image `index` of a restored batch."""
+        folder = _folder(self.previews, image)
+        assert observation.truth is not None
+        for name, pixels in (("clean", observation.truth.clean[0]), ("degraded", observation.fidelity[0])):
+            if not (folder / f"{name}.png").exists():
+                write_atomically(folder / f"{name}.png", to_png(pixels))
+        self._write_pngs(folder, row, restoration, index)
+
+    @staticmethod
+    def _save_observation(folder: Path, observation: Observation) -> None:
+        path = folder / f"{OBSERVATION}.npz"
+        if path.exists():
+            return
+        assert observation.truth is not None
+        arrays = {
+            "clean": observation.truth.clean[0],
+            "y": observation.y[0],
+            "mask": observation.mask[0],
+            "sigma": observation.truth.sigma,
+        }
+        _write_arrays(path, arrays)
+        write_atomically(folder / "clean.png", to_png(observation.truth.clean[0]))
+        write_atomically(folder / "degraded.png", to_png(observation.fidelity[0]))
+
+    @staticmethod
+    def _write_pngs(folder: Path, row: str, restoration: Restoration, index: int) -> None:
+        write_atomically(folder / f"{row}.png", to_png(restoration.image[index]))
+        phi_map = restoration.phi_map()
+        if phi_map is not None:
+            write_atomically(folder / f"{row}.phi.png", to_png(phi_map[min(index, len(phi_map) - 1)]))
+        prior = restoration.prior
+        if prior is not None and not prior.is_complex() and prior.shape == restoration.image.shape:
+            write_atomically(folder / f"{row}.prior.png", to_png(prior[index]))
+
+    def saved(self) -> list[str]:
+        """Names of the images that were kept.
+
+        Raises:
+            SuiteError: none were.
+        """
+        names = sorted(path.parent.name for path in self.images.glob(f"*/{OBSERVATION}.npz"))
+        if not names:
+            raise SuiteError(f"{self.images} holds no images: run the benchmark with --save-images first.")
+        return names
+
+    def truth(self, image: str) -> tuple[Tensor, Tensor, float]:
+        """Return clean (1,C,H,W), mask (1,1,H,W) and σ on [0,1] of a kept image."""
+        arrays = _read_arrays(self.images / image / f"{OBSERVATION}.npz")
+        clean, mask = torch.from_numpy(arrays["clean"])[None], torch.from_numpy(arrays["mask"])[None]
+        return clean, mask, float(arrays["sigma"].item())
+
+    def rows(self, image: str) -> list[str]:
+        """Rows whose restoration of the image was kept."""
+        return sorted(path.stem for path in (self.images / image).glob("*.npz") if path.stem != OBSERVATION)
+
+    def restoration(self, image: str, row: str) -> Tensor:
+        """Return a kept restoration (1,C,H,W)."""
+        return torch.from_numpy(_read_arrays(self.images / image / f"{row}.npz")["image"])[None]
+
+
+def _folder(parent: Path, image: str) -> Path:
+    folder = parent / image
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(f"cannot write {folder}: {error.strerror}.") from error
+    return folder
+
+
+def _write_arrays(path: Path, arrays: dict[str, Tensor]) -> None:
+    buffer = io.BytesIO()
+    plain: dict[str, Any] = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+    np.savez(buffer, **plain)
+    write_atomically(path, buffer.getvalue())
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise SuiteError(f"{path} cannot be read ({error}): delete it and run again with --save-images.") from error

@@ -1,0 +1,1 @@
+"""Clean images and how they are degraded."""

@@ -1,0 +1,146 @@
+"""The command line of the datasets: `python -m datasets list | fetch NAME | verify [NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from datasets import fetch
+from datasets.dataset import Dataset, Entry, RegisteredImage, RegisteredSet, datasets, get_dataset
+from datasets.errors import SuiteError, unknown
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, 1 if `verify` finds fault, 2 on an error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m datasets",
+        description="The clean images of the suite: which sets there are, getting them, checking them.",
+        epilog=f"{fetch.MIRROR} names a folder that already holds the files (only read). "
+        f"{fetch.CACHE} says where downloads are kept (now {fetch.cache_folder()}).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the named sets and where their images are now")
+    get = commands.add_parser("fetch", help="download what is not here yet, and again what is damaged")
+    get.add_argument("name", metavar="NAME", help="a set, a file or folder of datasets/registry.csv, or 'all'")
+    get.add_argument("--split", help="only this split of the set")
+    check = commands.add_parser(
+        "verify",
+        help="hash every image that is here and compare",
+        description="Hash every image that is here and compare. Exit status 1 if a file is damaged, if a set that is "
+        "partly here lacks one, or if a set named on the command line is not all here.",
+    )
+    check.add_argument(
+        "name", metavar="NAME", nargs="?", help="a set or a folder of images; every known file if left out"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "list":
+            return _list()
+        if options.command == "fetch":
+            return _fetch(options.name, options.split)
+        return _verify(options.name)
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; finished files are kept, run the same command again to go on.", file=sys.stderr)
+        return 130
+
+
+def _list() -> int:
+    table = Table("name", "images", "colour", "where", "what", "source")
+    for name, kind in datasets().items():
+        dataset = kind()
+        images = {split: dataset.entries(split) for split in dataset.splits}
+        places = Counter(entry.where() or "not here" for entries in images.values() for entry in entries)
+        table.add_row(
+            name,
+            ", ".join(f"{split} {len(entries)}" for split, entries in images.items()),
+            "colour" if dataset.colour else "gray",
+            next(iter(places)) if len(places) == 1 else ", ".join(f"{place} {n}" for place, n in places.items()),
+            dataset.title,
+            dataset.source,
+        )
+    console = Console()
+    # Into a file or a pipe, one line per set; in a terminal, its width.
+    (console if console.is_terminal else Console(width=180)).print(table)
+    print("Get one with `python -m datasets fetch NAME`. Any folder of images is a dataset too: give its path.")
+    return 0
+
+
+def _select(name: str, split: str | None) -> list[str]:
+    """Return the registry's paths that a name on the command line means."""
+    if name in datasets():
+        dataset = get_dataset(name)
+        if split is not None:
+            dataset.check_split(split)
+        if not isinstance(dataset, RegisteredSet):
+            return []
+        return [path for each in dataset.splits if split in (None, each) for path in dataset.paths(each)]
+    if split is not None:
+        raise SuiteError(f"--split goes with the name of a set, and '{name}' is none.")
+    prefix = name.rstrip("/")
+    paths = [path for path in fetch.registry() if name == "all" or path == prefix or path.startswith(f"{prefix}/")]
+    if not paths:
+        raise unknown("dataset", name, [*datasets(), "all"])
+    return paths
+
+
+def _fetch(name: str, split: str | None) -> int:
+    paths = _select(name, split)
+    if not paths:
+        print(f"{name} needs no download: its images come with an installed package.")
+        return 0
+    total = sum(fetch.remote(path).bytes for path in paths)
+    places: Counter[str] = Counter()
+    with tqdm(total=total, desc=name, unit="B", unit_scale=True, disable=None) as bar:
+        for path in paths:
+            found = fetch.locate(path)
+            fetch.local_path(path, name, repair=True)
+            places["downloaded" if found is None else f"in the {found[0]}"] += 1
+            bar.update(fetch.remote(path).bytes)
+    summary = ", ".join(f"{n} {place}" for place, n in places.items())
+    print(f"{name}: {len(paths)} files, all verified ({summary}).")
+    return 0
+
+
+def _everything() -> dict[str, list[Entry]]:
+    """Return every set's images, and the registry's other files under a name of their own."""
+    groups = {name: _images(kind()) for name, kind in datasets().items()}
+    in_sets = {entry.path for group in groups.values() for entry in group if isinstance(entry, RegisteredImage)}
+    others: list[Entry] = [RegisteredImage(path, path, "all") for path in fetch.registry() if path not in in_sets]
+    return {**groups, "other files": others}
+
+
+def _images(dataset: Dataset) -> list[Entry]:
+    return [entry for split in dataset.splits for entry in dataset.entries(split)]
+
+
+def _verify(name: str | None) -> int:
+    groups = _everything() if name is None else {name: _images(get_dataset(name))}
+    faults = 0
+    for label, entries in groups.items():
+        here = [entry for entry in entries if entry.where() is not None]
+        damaged = 0
+        for entry in tqdm(here, desc=label, leave=False, disable=None):
+            try:
+                entry.check()
+            except SuiteError as error:
+                damaged += 1
+                print(f"damaged: {error}")
+        missing = len(entries) - len(here)
+        print(f"{label}: {len(entries)} files, {len(here) - damaged} verified, {damaged} damaged, {missing} missing")
+        # A set that nobody fetched is no fault, unless it was asked for by name.
+        faults += damaged + (missing if here or name is not None else 0)
+    if faults:
+        print(f"{faults} at fault: `python -m datasets fetch {name or 'NAME'}` gets what is missing or damaged.")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

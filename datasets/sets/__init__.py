@@ -1,0 +1,1 @@
+"""One set of clean images per file."""

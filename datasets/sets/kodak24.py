@@ -1,0 +1,21 @@
+"""The Kodak lossless true colour images, as cropped for FFDNet."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from datasets.dataset import RegisteredSet
+
+
+class Kodak24(RegisteredSet):
+    """The Kodak lossless true colour images, as cropped for FFDNet."""
+
+    name: ClassVar[str] = "kodak24"
+    title: ClassVar[str] = "24 colour Kodak photographs, 500x500"
+    citation: ClassVar[str] = (
+        "R. Franzen, Kodak Lossless True Color Image Suite, 1999; released by Kodak for unrestricted use"
+    )
+    source: ClassVar[str] = "github.com/cszn/FFDNet"
+    colour: ClassVar[bool] = True
+    folder: ClassVar[str] = "cszn-FFDNet/testsets/Kodak24"
+    disjoint_from: ClassVar[tuple[str, ...]] = ("cbsd432:train",)

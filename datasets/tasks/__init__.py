@@ -1,0 +1,1 @@
+"""One degradation per file."""

@@ -1,0 +1,1 @@
+"""Every competitor behind one interface."""

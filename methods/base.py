@@ -1,0 +1,64 @@
+"""The interface of every method: one stateless call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from bigprior.fusion import Restoration
+from datasets.observation import Observation
+from datasets.task import Task
+from methods.noise import estimate_sigma
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """A restoration method. Subclasses are frozen dataclasses of their parameters, one file each.
+
+    A new method is one new file in `methods/classic/`, `methods/supervised/` or a plugin folder: a subclass that
+    sets the class variables below and implements `restore`. It is then listed, run and tested.
+
+    No state: `restore` gives the same result for an image whatever came before it and whatever batch it is in.
+    """
+
+    name: ClassVar[str]
+    """Identifier on the command line and in records."""
+    summary: ClassVar[str]
+    """One line for `python -m methods list`."""
+    citation: ClassVar[str]
+    """Authors, title, venue, year."""
+    tasks: ClassVar[tuple[str, ...]]
+    """Names of the tasks the method is made for."""
+    decoupled: ClassVar[bool]
+    """True if every restoration carries φ, f, g and the domain."""
+    uses_sigma: ClassVar[bool] = False
+    """True if the method is told σ: in blind denoising it runs with an estimate and, as a second row, the truth."""
+    oracle: ClassVar[bool] = False
+    """True if the method looks at the clean image: an upper bound, never a competitor."""
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    """Kinds of device the method computes on; elsewhere it is given and returns CPU tensors."""
+    batch_size: ClassVar[int] = 1
+    """How many images of one size the runner hands over at once."""
+
+    def supports(self, task: Task) -> str | None:
+        """Return None if the method can run on the task, or the reason why not and, if there is one, the remedy."""
+        if task.name in self.tasks:
+            return None
+        return f"made for {', '.join(self.tasks)}"
+
+    def weights(self) -> tuple[Path, ...]:
+        """The fitted or trained files the method reads; their hashes go into run.json."""
+        return ()
+
+    @abstractmethod
+    def restore(self, observation: Observation) -> Restoration:
+        """Restore a batch. Output on the device and in the dtype of `observation.y`; the image is not clipped."""
+
+
+def noise_level(observation: Observation) -> Tensor:
+    """Return σ (N,) on the [0,1] scale: what the observation says, or an estimate from y if it is blind."""
+    return observation.sigma if observation.sigma is not None else estimate_sigma(observation.y)

@@ -1,0 +1,106 @@
+"""What the inpainting methods share: the fusion around a fill, and the finite differences of a grid."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import SuperLU, splu
+
+from bigprior.fusion import Restoration
+from datasets.observation import Observation
+from methods.base import Method
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Inpainting(Method):
+    """Noise-free inpainting as a fusion with φ = 0 where a pixel was observed and φ = 1 in the hole.
+
+    f is the observation (0 in the hole), g the fill, φ = 1 − m of shape (N,1,H,W), in the pixel domain. Since φ is
+    exactly 0 or 1, observed pixels come back bit for bit. A subclass gives the fill of one image.
+
+    Raises:
+        ValueError: (from `restore`) an image of the batch has no observed pixel.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("inpaint-center", "inpaint-random")
+    decoupled: ClassVar[bool] = True
+
+    @abstractmethod
+    def fill(self, image: Floats, hole: Bools) -> Floats:
+        """Return the fill of one image.
+
+        Args:
+            image: (H,W,C) in [0,1], 0 in the hole.
+            hole: (H,W), True where nothing was observed; neither empty nor the whole image.
+
+        Returns:
+            (H,W,C); only its values in the hole are used.
+        """
+
+    def restore(self, observation: Observation) -> Restoration:
+        fidelity = observation.fidelity
+        hole = observation.mask == 0
+        prior = fidelity.clone()
+        for i in range(len(observation)):
+            inside = hole[i, 0]
+            if not inside.any():
+                continue
+            if inside.all():
+                raise ValueError(f"image {i} of the batch has no observed pixel: there is nothing to fill it from")
+            image = fidelity[i].detach().cpu().double().permute(1, 2, 0).contiguous().numpy()
+            filled = torch.from_numpy(self.fill(image, inside.cpu().numpy())).permute(2, 0, 1)
+            prior[i] = torch.where(inside, filled.to(fidelity), fidelity[i])
+        return Restoration.fused(fidelity, prior, hole.to(fidelity.dtype))
+
+
+def differences(height: int, width: int) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Return (D_rows, D_columns), the forward differences of an image in row-major order, each (HW, HW).
+
+    The row of a pixel that has no neighbour below (to the right) is zero: the Neumann condition at the image border.
+    """
+
+    def forward(n: int) -> sparse.csr_array:
+        d = sparse.diags_array([-np.ones(n), np.ones(n - 1)], offsets=[0, 1], format="lil")
+        d[n - 1, n - 1] = 0
+        return sparse.csr_array(d)
+
+    eye = sparse.eye_array
+    return (
+        sparse.csr_array(sparse.kron(forward(height), eye(width))),
+        sparse.csr_array(sparse.kron(eye(height), forward(width))),
+    )
+
+
+def laplacian(height: int, width: int) -> sparse.csr_array:
+    """Return −Δ = D_rowsᵀ D_rows + D_columnsᵀ D_columns, the 5-point Laplacian with Neumann borders (HW, HW), psd."""
+    rows, columns = differences(height, width)
+    return sparse.csr_array(rows.T @ rows + columns.T @ columns)
+
+
+def factorise(matrix: sparse.sparray) -> SuperLU:
+    """Factorise a symmetric positive definite matrix."""
+    # Diagonal pivots are safe for a positive definite matrix and keep the fill-reducing order of AᵀA's half, A + Aᵀ.
+    return splu(
+        sparse.csc_array(matrix), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
+
+
+def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools) -> Floats:
+    """Return the image x that equals `image` outside the hole and satisfies (M x)_i = 0 at every i in the hole.
+
+    For a symmetric psd M this is the minimiser of xᵀ M x with Dirichlet data. One factorisation serves all channels.
+    """
+    unknown = hole.ravel()
+    values = image.reshape(unknown.size, -1).copy()
+    inside = matrix[unknown]
+    values[unknown] = factorise(inside[:, unknown]).solve(-(inside[:, ~unknown] @ values[~unknown]))
+    return values.reshape(image.shape)

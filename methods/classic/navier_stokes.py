@@ -1,0 +1,39 @@
+"""Inpainting by the transport of isophotes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+
+from methods.classic._inpainting import Bools, Floats, Inpainting
+from methods.classic._opencv import inpaint_channels
+
+
+@dataclass(frozen=True)
+class NavierStokes(Inpainting):
+    """Isophotes carried into the hole as streamlines of a fluid, as approximated by `cv2.inpaint(INPAINT_NS)`.
+
+    Deviation from the source, which evolves a partial differential equation: OpenCV fills the pixels in the order of
+    their distance from the boundary with means of the known pixels within `radius`, weighted along the isophotes.
+    Each channel goes in as float32 on the [0,1] scale, which scores better on training photographs than 8 bit.
+
+    Args:
+        radius: of the neighbourhood, in pixels, from 1 to 100.
+
+    Source: M. Bertalmio, A. L. Bertozzi and G. Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video
+    Inpainting", CVPR 2001.
+    """
+
+    name: ClassVar[str] = "navier-stokes"
+    summary: ClassVar[str] = "Navier–Stokes inpainting (OpenCV)"
+    citation: ClassVar[str] = (
+        "M. Bertalmio, A. L. Bertozzi, G. Sapiro, Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting, "
+        "CVPR, 2001"
+    )
+
+    radius: float = 12
+
+    def fill(self, image: Floats, hole: Bools) -> Floats:
+        return inpaint_channels(image, hole, self.radius, cv2.INPAINT_NS)

@@ -1,0 +1,1 @@
+"""Supervised networks: they hide the fusion, so their φ is empty."""

@@ -1,0 +1,209 @@
+"""What every registered method promises, on every task it is made for."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import Tensor
+
+from bigprior.fusion import Restoration
+from datasets.observation import Luma, Observation
+from datasets.task import Key, Task, get_task, tasks
+from methods.base import Method
+from methods.registry import get_method, methods
+
+SIZES = [(33, 47), (40, 32)]
+VARIANTS = [("denoise", {"sigma": "25"}), ("denoise", {"sigma": "5:50"}), ("inpaint-center", {}),
+            ("inpaint-random", {}), ("colorize", {})]  # fmt: skip
+
+
+def _pairs() -> list[pytest.param]:
+    found = []
+    for name, parameters in VARIANTS:
+        task = get_task(name, **parameters)
+        for method in methods():
+            if name in get_method(method).tasks:
+                found.append(pytest.param(method, task, id=f"{method}-{task.label.replace(' ', '-')}"))
+    return found
+
+
+PAIRS = _pairs()
+
+
+@cache
+def photograph(size: tuple[int, int], channels: int, place: int = 0) -> Tensor:
+    """A crop of a natural photograph (C,H,W) in [0,1]."""
+    h, w = size
+    top, left = [(90, 190), (5, 120)][place]
+    crop = torch.from_numpy(data.astronaut()[top : top + h, left : left + w].astype(np.float32) / 255).permute(2, 0, 1)
+    return crop if channels == 3 else Luma().forward(crop[None])[0]
+
+
+def observe(task: Task, size: tuple[int, int], channels: int, place: int = 0) -> Observation:
+    return task.degrade(photograph(size, channels, place), Key(0, "contract", f"{size}-{channels}-{place}"))
+
+
+def channels_of(task: Task) -> list[int]:
+    return [3] if task.needs_colour else [1, 3]
+
+
+def given(method: Method, observation: Observation) -> Observation:
+    return observation if method.oracle else observation.without_truth()
+
+
+@cache
+def restored(name: str, task: Task, size: tuple[int, int], channels: int, place: int = 0) -> Restoration:
+    method = get_method(name)
+    return method.restore(given(method, observe(task, size, channels, place)))
+
+
+def test_every_task_is_covered() -> None:
+    assert {name for name, _ in VARIANTS} == set(tasks())
+
+
+@pytest.mark.parametrize("name", methods())
+def test_describes_itself(name: str) -> None:
+    method = get_method(name)
+    assert dataclasses.is_dataclass(method)
+    assert method == get_method(name), "two instances with the same parameters are equal"
+    assert method.summary
+    assert not method.summary.endswith(".")
+    assert any(character.isdigit() for character in method.citation) or method.citation.startswith("none"), (
+        "a citation has a year, or says 'none' and why"
+    )
+    assert set(method.tasks) <= set(tasks())
+    for task in tasks():
+        reason = method.supports(get_task(task))
+        assert (reason is None) or (isinstance(reason, str) and reason)
+        if task not in method.tasks:
+            assert reason
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_image_is_whole(name: str, task: Task, size: tuple[int, int]) -> None:
+    for channels in channels_of(task):
+        observation = observe(task, size, channels)
+        image = restored(name, task, size, channels).image
+        assert image.shape == observation.fidelity.shape
+        assert image.dtype == observation.y.dtype
+        assert torch.isfinite(image).all()
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_fusion_recomposes(name: str, task: Task) -> None:
+    for channels in channels_of(task):
+        restoration = restored(name, task, SIZES[0], channels)
+        assert restoration.decoupled == get_method(name).decoupled
+        if not restoration.decoupled:
+            assert restoration.phi_mean() is None
+            continue
+        torch.testing.assert_close(restoration.recompose(), restoration.image, rtol=0, atol=1e-5)
+        assert restoration.phi is not None
+        assert restoration.phi.min() >= -1e-6
+        assert restoration.phi.max() <= 1 + 1e-6
+        mean = restoration.phi_mean()
+        assert mean is not None
+        assert mean.shape == (1,)
+        assert 0 <= float(mean) <= 1
+        pixel = restoration.phi_map()
+        if pixel is not None:
+            assert pixel.shape == (1, 1, *SIZES[0])
+            assert torch.isfinite(pixel).all()
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_no_state_and_no_side_effect(name: str, task: Task) -> None:
+    method = get_method(name)
+    first = observe(task, SIZES[0], 3)
+    before = first.y.clone()
+    image = restored(name, task, SIZES[0], 3).image
+    torch.random.manual_seed(1)
+    np.random.seed(1)
+    method.restore(given(method, observe(task, SIZES[1], 3)))
+    again = method.restore(given(method, first)).image
+    assert torch.equal(first.y, before), "the observation was changed"
+    assert torch.equal(image, again), "the result depends on what came before"
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_batch_equals_one_by_one(name: str, task: Task) -> None:
+    method = get_method(name)
+    batch = Observation.cat([observe(task, SIZES[0], 3), observe(task, SIZES[0], 3, place=1)])
+    together = method.restore(given(method, batch))
+    for place in (0, 1):
+        alone = restored(name, task, SIZES[0], 3, place)
+        torch.testing.assert_close(together.image[place], alone.image[0], rtol=0, atol=2e-5)
+        if alone.decoupled:
+            means = together.phi_mean(), alone.phi_mean()
+            assert means[0] is not None
+            assert means[1] is not None
+            assert float(means[0][place]) == pytest.approx(float(means[1][0]), abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_honest_methods_do_not_look_at_the_truth(name: str, task: Task) -> None:
+    method = get_method(name)
+    if method.oracle:
+        with pytest.raises(ValueError, match="oracle"):
+            method.restore(observe(task, SIZES[0], 3).without_truth())
+        return
+    peeking = method.restore(observe(task, SIZES[0], 3)).image
+    assert torch.equal(peeking, restored(name, task, SIZES[0], 3).image)
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_double_precision(name: str, task: Task) -> None:
+    method = get_method(name)
+    observation = observe(task, SIZES[0], 3).to(dtype=torch.float64)
+    restoration = method.restore(given(method, observation))
+    assert restoration.image.dtype == torch.float64
+    # Not bit-exact: patch matching and shrinkage decide by thresholds. But no precision is a different method.
+    difference = restoration.image.float() - restored(name, task, SIZES[0], 3).image
+    assert float(difference.square().mean().sqrt()) < 2e-3
+
+
+@pytest.mark.parametrize(("name", "task"), [pair for pair in PAIRS if pair.values[1].name.startswith("inpaint")])
+def test_inpainting_keeps_what_was_observed(name: str, task: Task) -> None:
+    for channels in channels_of(task):
+        observation = observe(task, SIZES[0], channels)
+        restoration = restored(name, task, SIZES[0], channels)
+        seen = observation.mask.bool().expand_as(observation.y)
+        if get_method(name).decoupled:
+            assert torch.equal(restoration.image[seen], observation.y[seen])
+        hole = restoration.image[~seen]
+        assert hole.min() > -0.5
+        assert hole.max() < 1.5
+
+
+@pytest.mark.parametrize(("name", "task"), [pair for pair in PAIRS if pair.values[1].name == "colorize"])
+def test_colorization_keeps_the_luma(name: str, task: Task) -> None:
+    if get_method(name).decoupled:
+        observation = observe(task, SIZES[0], 3)
+        luma = Luma().forward(restored(name, task, SIZES[0], 3).image)
+        torch.testing.assert_close(luma, observation.y, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [m for m in methods() if "denoise" in get_method(m).tasks and m != "noisy"])
+def test_denoisers_denoise(name: str) -> None:
+    """At σ = 25 every denoiser takes away at least a third of the error's energy of a natural photograph."""
+    method = get_method(name)
+    observation = observe(get_task("denoise", sigma="25"), (64, 64), 3)
+    assert observation.truth is not None
+    image = method.restore(given(method, observation)).image
+    noise = (observation.y - observation.truth.clean).square().mean()
+    left = (image - observation.truth.clean).square().mean()
+    assert float(left / noise) < 2 / 3
+
+
+@pytest.mark.parametrize("name", [m for m in methods() if "denoise" in get_method(m).tasks])
+def test_without_noise_nothing_is_restored(name: str) -> None:
+    method = get_method(name)
+    observation = observe(get_task("denoise", sigma="0"), SIZES[0], 3)
+    image = method.restore(given(method, observation)).image
+    torch.testing.assert_close(image, observation.y, rtol=0, atol=1e-3)
