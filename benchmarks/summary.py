@@ -32,7 +32,8 @@ class Summary:
 
     Attributes:
         table: one line per row, sorted by the first metric; per metric NAME the columns NAME (mean), NAME_low and
-            NAME_high (95% interval), NAME_median, NAME_mark ("best", "tied" = not significantly worse, or "").
+            NAME_high (95% interval), NAME_median, NAME_all (mean without leaving any image out) and NAME_mark
+            ("best", "tied" = not significantly worse, or "").
         metrics: the metrics, first the one the table is sorted by.
         notes: sentences for the foot of the table.
     """
@@ -100,6 +101,7 @@ def _row(
             f"{name}_low": low,
             f"{name}_high": high,
             f"{name}_median": all_mine[name].median(),
+            f"{name}_all": all_mine[name].mean(),
             f"{name}_images": len(finite),
         }
     phi = all_mine["phi_mean"].dropna()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics._lab import chroma, chroma_distance
-from benchmarks.metrics.base import Metric
+from benchmarks.metrics.base import Metric, image_mean
 
 THRESHOLDS = 150
 
@@ -50,4 +50,4 @@ def area_under_curve(distance: Tensor) -> Tensor:
     A distance d ≥ 0 is at or under exactly those thresholds t with ⌈d⌉ ≤ t: max(0, 150 − ⌈d⌉) of them.
     """
     passed = (THRESHOLDS - distance.ceil()).clamp_(min=0)
-    return passed.flatten(1).mean(dim=1) * (100 / THRESHOLDS)
+    return image_mean(passed) * (100 / THRESHOLDS)

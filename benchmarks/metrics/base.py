@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 
@@ -60,3 +61,17 @@ class Metric(ABC):
 def levels(image: Tensor) -> Tensor:
     """Return the 8-bit levels 0, 1, ..., 255 of an image whose values are multiples of 1/255, in the image's dtype."""
     return (image * 255).round()
+
+
+def image_sum(values: Tensor) -> Tensor:
+    """Return the sum over an image (N,) of values (N,...,H,W), float64.
+
+    Row by row, then over the rows: torch would split one long sum among its threads, and so round it differently on
+    different numbers of threads.
+    """
+    return values.sum(dim=-1, dtype=torch.float64).flatten(1).sum(dim=1)
+
+
+def image_mean(values: Tensor) -> Tensor:
+    """Return the mean over an image (N,) of values (N,...,H,W), float64; see `image_sum`."""
+    return image_sum(values) / values[0].numel()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics._lab import chroma, chroma_distance
-from benchmarks.metrics.base import Metric
+from benchmarks.metrics.base import Metric, image_mean
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ class ChromaError(Metric):
     def score(self, prepared: Tensor | None, image: Tensor) -> Tensor:
         if prepared is None:
             return image.new_full((len(image),), torch.nan, dtype=torch.float64)
-        return chroma_distance(prepared, image).flatten(1).mean(dim=1)
+        return image_mean(chroma_distance(prepared, image))

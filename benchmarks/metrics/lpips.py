@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import lpips_weights
-from benchmarks.metrics.base import Metric
+from benchmarks.metrics.base import Metric, image_mean
 from datasets.errors import SuiteError, unknown
 
 VERSIONS = ("0.0", "0.1")
@@ -83,7 +83,7 @@ class LPIPS(Metric):
         net = network(self.version, image.device, image.dtype)
         layers = zip(net.features(image), prepared, net.linear, strict=True)
         # The difference of the features and not of products of them: it is exactly 0 for equal images.
-        means = [((x - y).square_() @ weight).flatten(1).mean(dim=1, dtype=torch.float64) for x, y, weight in layers]
+        means = [image_mean((x - y).square_() @ weight) for x, y, weight in layers]
         return torch.stack(means).sum(dim=0)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.metrics.base import Metric, levels
+from benchmarks.metrics.base import Metric, image_mean, levels
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PSNR(Metric):
         return levels(reference)
 
     def score(self, prepared: Tensor, image: Tensor) -> Tensor:
-        return decibel((levels(image) - prepared).square().flatten(1).mean(dim=1, dtype=torch.float64))
+        return decibel(image_mean((levels(image) - prepared).square()))
 
 
 def decibel(mse: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.metrics.base import Metric, levels
+from benchmarks.metrics.base import Metric, image_sum, levels
 from benchmarks.metrics.psnr import decibel
 
 
@@ -33,5 +33,5 @@ class HolePSNR(Metric):
     def score(self, prepared: tuple[Tensor, Tensor], image: Tensor) -> Tensor:
         reference, hole = prepared
         squares = (levels(image) - reference).square()
-        inside = torch.where(hole, squares, 0).flatten(1).sum(dim=1, dtype=torch.float64)
+        inside = image_sum(torch.where(hole, squares, 0))
         return decibel(inside / (hole.flatten(1).sum(dim=1) * image.shape[1]))

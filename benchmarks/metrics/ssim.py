@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.metrics.base import Metric, levels
+from benchmarks.metrics.base import Metric, image_mean, levels
 from datasets.errors import unknown
 
 C1 = (0.01 * 255) ** 2
@@ -101,7 +101,7 @@ class SSIM(Metric):
     def score(self, prepared: Moments | None, image: Tensor) -> Tensor:
         if prepared is None:
             return image.new_full((len(image),), torch.nan, dtype=torch.float64)
-        return ssim_map(prepared, image, WINDOWS[self.window]).flatten(1).mean(dim=1)
+        return image_mean(ssim_map(prepared, image, WINDOWS[self.window]))
 
 
 def check_window(name: str) -> None:

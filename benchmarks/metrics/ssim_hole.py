@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.metrics.base import Metric
+from benchmarks.metrics.base import Metric, image_sum
 from benchmarks.metrics.ssim import WINDOWS, Moments, check_window, moments, ssim_map
 
 
@@ -50,5 +50,5 @@ class HoleSSIM(Metric):
             return image.new_full((len(image),), torch.nan, dtype=torch.float64)
         reference, hole = prepared
         similarity = ssim_map(reference, image, WINDOWS[self.window])
-        inside = torch.where(hole, similarity, 0).flatten(1).sum(dim=1)
+        inside = image_sum(torch.where(hole, similarity, 0))
         return inside / (hole.flatten(1).sum(dim=1) * image.shape[1])

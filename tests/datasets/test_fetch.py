@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
 def site() -> Iterator[Site]:
     server = Site(("127.0.0.1", 0), Handler)
     server.half_sent, server.release = threading.Event(), threading.Event()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
     server.release.set()

@@ -1,0 +1,7 @@
+"""One thread, as in the benchmark's workers."""
+
+from __future__ import annotations
+
+from benchmarks.worker import limit_threads
+
+limit_threads()
