@@ -39,6 +39,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from datasets.cli import guarded
 from datasets.errors import SuiteError, unknown
 from datasets.fetch import cache_folder
 
@@ -322,14 +323,10 @@ def main(arguments: list[str] | None = None) -> int:
     fetch.add_argument("backbone", nargs="?", default="alexnet", choices=sorted(BACKBONES))
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        tensors = find_features(BACKBONES[options.backbone], cached_file(options.backbone))
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    tensors = ensure_features(options.backbone)
     print(f"{cached_file(options.backbone)}: {len(tensors)} tensors, sha256 {tensor_digest(tensors)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

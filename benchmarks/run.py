@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import shutil
 import sys
 import time
@@ -219,11 +218,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments)
     except KeyboardInterrupt:
         for child in multiprocessing.active_children():
-            child.terminate()
-        print("stopped: what was finished is kept; the same command goes on from there.", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(130)  # not waiting for workers that are deep in compiled code
+            child.kill()  # not waiting for workers that are deep in compiled code
+        raise
 
 
 if __name__ == "__main__":
-    guarded(main)
+    sys.exit(guarded(main))

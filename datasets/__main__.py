@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections import Counter
 
-from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from datasets import fetch
+from datasets.cli import console, guarded
 from datasets.dataset import Dataset, Entry, RegisteredImage, RegisteredSet, datasets, get_dataset
 from datasets.errors import SuiteError, unknown
 
@@ -38,18 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         "name", metavar="NAME", nargs="?", help="a set or a folder of images; every known file if left out"
     )
     options = parser.parse_args(arguments)
-    try:
-        if options.command == "list":
-            return _list()
-        if options.command == "fetch":
-            return _fetch(options.name, options.split)
-        return _verify(options.name)
-    except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("error: interrupted; finished files are kept, run the same command again to go on.", file=sys.stderr)
-        return 130
+    if options.command == "list":
+        return _list()
+    if options.command == "fetch":
+        return _fetch(options.name, options.split)
+    return _verify(options.name)
 
 
 def _list() -> int:
@@ -66,9 +59,7 @@ def _list() -> int:
             dataset.title,
             dataset.source,
         )
-    console = Console()
-    # Into a file or a pipe, one line per set; in a terminal, its width.
-    (console if console.is_terminal else Console(width=180)).print(table)
+    console().print(table)
     print("Get one with `python -m datasets fetch NAME`. Any folder of images is a dataset too: give its path.")
     return 0
 
@@ -143,4 +134,4 @@ def _verify(name: str | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -9,21 +9,19 @@ from rich.console import Console
 
 from datasets.errors import SuiteError
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 2, 130
 
 
-def guarded(main: Callable[[], int | None]) -> None:
-    """Run a command line: a `SuiteError` or a failed write is one line on stderr and exit status 2, Ctrl-C is 130."""
+def guarded(main: Callable[[], int]) -> int:
+    """Run a command line and return its exit status: a `SuiteError` is one line on stderr and 2, Ctrl-C is 130."""
     try:
-        sys.exit(main() or 0)
+        return main()
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        return FAILED
     except KeyboardInterrupt:
-        print("stopped.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(0)
+        print("stopped: what was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def console() -> Console:

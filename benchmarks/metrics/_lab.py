@@ -24,14 +24,18 @@ def chroma(image: Tensor) -> Tensor | None:
     """
     if image.shape[1] == 1:
         return None
-    rgb = levels(image).double() / 255
-    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    matrix = rgb.new_tensor(XYZ_FROM_RGB) / rgb.new_tensor(WHITE)[:, None]
-    r, g, b = linear.unbind(dim=1)
+    # There are 256 levels, and so 256 powers to compute. The last entry is for NaN.
+    level = torch.arange(256, dtype=torch.float64, device=image.device) / 255
+    linear_of_level = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92)
+    linear_of_level = torch.cat([linear_of_level, level.new_full((1,), torch.nan)])
+    r, g, b = linear_of_level[levels(image).nan_to_num(nan=256).long()].unbind(dim=1)
     # Not a matrix product: written out, the sum of a pixel has one order on every machine and for every size.
-    xyz = torch.stack([row[0] * r + row[1] * g + row[2] * b for row in matrix], dim=1)
-    x, y, z = torch.where(xyz > 0.008856, xyz ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(dim=1)
-    return torch.stack([500 * (x - y), 200 * (y - z)], dim=1)
+    planes = []
+    for row, white in zip(XYZ_FROM_RGB, WHITE, strict=True):
+        plane = (row[0] / white * r).add_(g, alpha=row[1] / white).add_(b, alpha=row[2] / white)
+        planes.append(torch.where(plane > 0.008856, plane ** (1 / 3), (7.787 * plane).add_(16 / 116)))
+    x, y, z = planes
+    return torch.stack([(x - y).mul_(500), (y - z).mul_(200)], dim=1)
 
 
 def chroma_distance(reference: Tensor, image: Tensor) -> Tensor:

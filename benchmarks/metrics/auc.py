@@ -47,7 +47,7 @@ class AuC(Metric):
 def area_under_curve(distance: Tensor) -> Tensor:
     """Return 100/150 Σ_t mean[d ≤ t], t = 0, ..., 149, per image (N,) of distances (N,H,W), in one pass.
 
-    A distance d ≥ 0 is at or under exactly those thresholds t with ⌈d⌉ ≤ t: max(0, 150 − ⌈d⌉) of them.
+    A distance d ≥ 0 is at or under exactly those thresholds t with t ≥ ⌈d⌉: 150 − min(⌈d⌉, 150) of them.
     """
-    passed = (THRESHOLDS - distance.ceil()).clamp_(min=0)
-    return image_mean(passed) * (100 / THRESHOLDS)
+    missed = distance.ceil().clamp_(max=THRESHOLDS)
+    return (THRESHOLDS - image_mean(missed)) * (100 / THRESHOLDS)

@@ -1,4 +1,4 @@
-"""The Kodak lossless true colour images, as cropped for FFDNet."""
+"""The Kodak lossless true colour images, as FFDNet was tested on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datasets.dataset import RegisteredSet
 
 
 class Kodak24(RegisteredSet):
-    """The Kodak lossless true colour images, as cropped for FFDNet."""
+    """The Kodak lossless true colour images, as FFDNet was tested on."""
 
     name: ClassVar[str] = "kodak24"
-    title: ClassVar[str] = "24 colour Kodak photographs, 500x500"
+    title: ClassVar[str] = "24 colour Kodak photographs"
     citation: ClassVar[str] = (
-        "R. Franzen, Kodak Lossless True Color Image Suite, 1999; released by Kodak for unrestricted use"
+        "R. Franzen, Kodak Lossless True Color Image Suite, 1999; usually taken to be free for any use"
     )
     source: ClassVar[str] = "github.com/cszn/FFDNet"
     colour: ClassVar[bool] = True

@@ -83,7 +83,7 @@ class Photos(Dataset):
     citation: ClassVar[str] = (
         "S. van der Walt et al., scikit-image: image processing in Python, PeerJ, 2014. "
         "Photographs: NASA (astronaut, public domain), S. van der Walt (cat, CC0), R. Michetti (coffee, CC0), "
-        "D. Scharstein et al., GCPR 2014 (motorcycle, CC0), SpaceX (rocket, CC0)"
+        "D. Scharstein et al., GCPR 2014 (motorcycle), SpaceX (rocket, public domain)"
     )
     source: ClassVar[str] = "the installed scikit-image"
     colour: ClassVar[bool] = True

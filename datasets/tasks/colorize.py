@@ -31,6 +31,6 @@ class Colorize(Task):
             raise SuiteError(f"image '{key.image}' is grayscale: colorize needs colour images.")
         x = clean.unsqueeze(0)
         luma = Luma().forward(x.float())
-        y = (luma * 255).floor().clamp_(0, 255) / 255
+        y = ((luma * 255).floor().clamp_(0, 255) / 255).to(x.dtype)
         zero = torch.zeros(1, dtype=x.dtype)
-        return Observation(y=y.to(x.dtype), operator=Luma(), mask=torch.ones_like(y), sigma=zero, truth=Truth(x, zero))
+        return Observation(y=y, operator=Luma(), mask=torch.ones_like(y), sigma=zero, truth=Truth(x, zero))

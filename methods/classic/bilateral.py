@@ -17,29 +17,54 @@ from methods.classic._neighbours import Neighbours, Pair, average
 
 @dataclass(frozen=True)
 class Bilateral(Method):
+    """x̂_i = Σ_j w_ij y_j / Σ_j w_ij, w_ij = exp(−|i − j|²/2s² − |y_i − y_j|²/2r²), over a square window.
+
+    As a fusion: φ_i = 1 − w_ii/Σ_j w_ij with w_ii = 1, and g_i the weighted mean of the others. |y_i − y_j| is the
+    Euclidean distance over all channels, so that a pixel has one φ, (N,1,H,W) in [0,1). The window has radius ⌈3s⌉ and
+    ends at the borders of the image. φ = 0 at σ = 0.
+
+    Source: C. Tomasi and R. Manduchi, "Bilateral Filtering for Gray and Color Images", ICCV 1998. Deviation: the
+    colour distance is RGB's and not CIE-Lab's, as in scikit-image.
+
+    Args:
+        gray, colour: (s₀, s₁, r₀, r₁) with s = s₀ + s₁ t pixels and r = (r₀ + r₁ t) σ √C for t = 255 σ and C channels.
+            Lines drawn through the (s, r) of highest PSNR at σ 5, 10, 15, 25, 35, 50, from a grid over s 0.7..2.8 and
+            r/(σ√C) 1..5.2, on 10 to 12 training images (CBSD432 crops, LSUN bedroom and church, split train).
+    """
+
     name: ClassVar[str] = "bilateral"
-    summary: ClassVar[str] = "bilateral filter: neighbours weighed by distance in place and in colour"
+    summary: ClassVar[str] = "bilateral filter: pixels averaged by distance in place and in colour"
     citation: ClassVar[str] = "C. Tomasi and R. Manduchi, Bilateral filtering for gray and color images, ICCV 1998"
     tasks: ClassVar[tuple[str, ...]] = ("denoise",)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    spatial: float = 1.5
-    range: float = 2.0
+    gray: tuple[float, float, float, float] = (1.0, 0.015, 2.3, 0.026)
+    colour: tuple[float, float, float, float] = (1.6, 0.01, 1.35, 0.013)
+
+    def scales(self, sigma: float, channels: int) -> tuple[float, float]:
+        """Return (s in pixels, r on the [0,1] scale) at σ on the [0,1] scale."""
+        s0, s1, r0, r1 = self.gray if channels == 1 else self.colour
+        return s0 + s1 * 255 * sigma, (r0 + r1 * 255 * sigma) * sigma * math.sqrt(channels)
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y
-        sigma = noise_level(observation)[:, None, None, None]
-        width = self.range * sigma * math.sqrt(y.shape[1])
-        neighbours = bilateral_neighbours(y, self.spatial, width)
-        return Restoration.fused(y, neighbours.mean, torch.where(sigma > 0, neighbours.reliance(1.0), 0))
+        priors, phis = [], []
+        for image, sigma in zip(y, noise_level(observation).tolist(), strict=True):
+            prior, phi = image[None], torch.zeros_like(image[None, :1])
+            if sigma > 0:
+                neighbours = bilateral(prior, *self.scales(sigma, len(image)))
+                prior, phi = neighbours.mean, neighbours.reliance(1.0)
+            priors.append(prior)
+            phis.append(phi)
+        return Restoration.fused(y, torch.cat(priors), torch.cat(phis))
 
 
-def bilateral_neighbours(y: Tensor, spatial: float, width: Tensor) -> Neighbours:
-    inverse = -0.5 / width.square().clamp(min=1e-12)
+def bilateral(y: Tensor, spatial: float, colour: float) -> Neighbours:
+    """Average y (N,C,H,W) with bilateral weights: s = `spatial` > 0 in pixels, r = `colour` > 0 in units of y."""
 
     def weight(dy: int, dx: int, here: Pair, there: Pair) -> Tensor:
-        squared = (y[..., *here] - y[..., *there]).square_().sum(dim=1, keepdim=True)
-        return squared.mul_(inverse).sub_(0.5 * (dy * dy + dx * dx) / spatial**2).exp_()
+        squared = (y[:, :, *here] - y[:, :, *there]).square_().sum(dim=1, keepdim=True)
+        return squared.mul_(-0.5 / colour**2).sub_(0.5 * (dy * dy + dx * dx) / spatial**2).exp_()
 
     return average(y, math.ceil(3 * spatial), weight)

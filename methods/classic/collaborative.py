@@ -1,4 +1,4 @@
-"""Collaborative filtering of groups of similar patches, hard threshold then empirical Wiener (BM3D, CBM3D).
+"""Collaborative filtering of groups of similar patches: hard threshold, then empirical Wiener (BM3D, C-BM3D).
 
 Source: K. Dabov, A. Foi, V. Katkovnik and K. Egiazarian, "Image Denoising by Sparse 3-D Transform-Domain
 Collaborative Filtering", IEEE Transactions on Image Processing 16(8), 2007.
@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import conv_transpose2d, fold, unfold
 
 from bigprior.domains import Domain
-from bigprior.fusion import Restoration
+from bigprior.fusion import Restoration, fuse
 from datasets.observation import Observation
 from methods.base import Method, noise_level
 
 PATCH = 8
+"""Side of the patches."""
+TILE = 8
+"""Reference patches a side that are matched at once, by one matrix product."""
+CPU_CHUNK, GPU_CHUNK = 2**17, 2**25
+"""Numbers worked on at once: on a CPU they stay in the second-level cache, a GPU wants few launches."""
 
 
 def dct_matrix(n: int) -> Tensor:
@@ -35,110 +40,334 @@ def haar_matrix(n: int) -> Tensor:
     """Return the orthonormal Haar transform (n,n) in float64, n a power of two, one basis vector per row."""
     matrix = torch.ones(1, 1, dtype=torch.float64)
     while len(matrix) < n:
-        coarse = torch.kron(matrix, torch.tensor([[1.0, 1.0]], dtype=torch.float64))
-        fine = torch.kron(torch.eye(len(matrix), dtype=torch.float64), torch.tensor([[1.0, -1.0]], dtype=torch.float64))
-        matrix = torch.cat([coarse, fine]) / math.sqrt(2)
+        mean, difference = torch.tensor([[[1.0, 1.0]], [[1.0, -1.0]]], dtype=torch.float64) / math.sqrt(2)
+        detail = torch.eye(len(matrix), dtype=torch.float64)
+        matrix = torch.cat([torch.kron(matrix, mean), torch.kron(detail, difference)])
     return matrix
 
 
-def colour_matrix(channels: int) -> Tensor:
-    """Return the orthonormal opponent transform (C,C) in float64: luma first, then R−B and R−2G+B; 1 for gray."""
+def opponent_matrix(channels: int) -> Tensor:
+    """Return the orthonormal opponent transform (C,C) in float64: rows R+G+B, R−B, R−2G+B; the number 1 for gray."""
     if channels == 1:
         return torch.ones(1, 1, dtype=torch.float64)
-    matrix = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]], dtype=torch.float64)
+    matrix = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]], dtype=torch.float64)
     return matrix / matrix.norm(dim=1, keepdim=True)
 
 
-def _chunks(count: int, group: int, device: torch.device) -> Iterator[slice]:
-    # On a CPU a chunk of coefficients should stay in the second-level cache; a GPU wants few launches.
-    step = max(1, (2**17 if device.type == "cpu" else 2**25) // (group * PATCH**2))
-    return (slice(i, i + step) for i in range(0, count, step))
-
-
-class PatchGroups(Domain):
-    """The 3-D transform coefficients of groups of similar patches: a tight description, larger than the image.
-
-    Coordinates are (N,C,K,G,64): opponent colour channel, Haar index along the group, group, 2-D DCT index. With Tᵢ
-    the orthonormal transform of group i (colour, then DCT, then Haar over its K patches), wᵢ its weight and κ a
-    Kaiser window on the patch, the synthesis is the weighted mean at every pixel of all the patches that cover it,
-
-        x̂ = Σᵢ Rᵢᵀ wᵢ κ Tᵢᵀ cᵢ / Σᵢ Rᵢᵀ wᵢ κ 1,
-
-    where Rᵢ cuts the patches of group i out of the image. It is linear in c (positions and weights are fixed), and a
-    left inverse of the analysis: synthesis(T R y) = y.
+@dataclass(frozen=True)
+class _Patches:
+    """The (H−7)(W−7) overlapping patches of one channel (H,W), as rows of 64 DCT coefficients.
 
     Attributes:
-        height, width: H and W of the image.
-        positions: (N,K,G) integers, top left corners row·(W−7)+column of the patches.
-        weights: (N,C,G) wᵢ > 0.
-        window: (8,8) κ.
+        size: (H,W).
+        dct: (64,64), one basis image per row.
+        window: (64,), the weight of a pixel in its patch where patches overlap.
+    """
+
+    size: tuple[int, int]
+    dct: Tensor
+    window: Tensor
+
+    @classmethod
+    def of(cls, y: Tensor, beta: float) -> _Patches:
+        """Describe the patches of images like y (N,C,H,W), with a Kaiser window."""
+        window = torch.kaiser_window(PATCH, periodic=False, beta=beta, dtype=torch.float64)
+        dct = torch.kron(dct_matrix(PATCH), dct_matrix(PATCH))
+        return cls((y.shape[-2], y.shape[-1]), dct.to(y), torch.outer(window, window).flatten().to(y))
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Rows and columns of top left corners; the patch in row i and column j has number i·columns + j."""
+        return self.size[0] - PATCH + 1, self.size[1] - PATCH + 1
+
+    def analysis(self, channel: Tensor) -> Tensor:
+        """Return the DCT of every patch, (P,64), of a channel (H,W)."""
+        return unfold(channel[None, None], PATCH)[0].T @ self.dct.T
+
+    def zeros(self) -> Tensor:
+        """Return a table (P,64) to add weighted patches to."""
+        return self.dct.new_zeros(math.prod(self.places), PATCH**2)
+
+    def mean(self, table: Tensor, positions: Tensor, weights: Tensor, squared: bool = False) -> Tensor:
+        """Return the channel (H,W) that is at every pixel the weighted mean of the patches over it.
+
+        Args:
+            table: (P,64) sums of weighted patches, DCT coefficients (or variances of them, if `squared`).
+            positions: (K,G) numbers of the patches.
+            weights: (G,) weights of the groups.
+            squared: take the squares of the basis images instead.
+        """
+        mass = self.dct.new_zeros(len(table)).index_add_(0, positions.reshape(-1), weights.repeat(len(positions)))
+        basis = self.dct.square() if squared else self.dct
+        total = fold((basis * self.window).T @ table.T, self.size, PATCH)
+        window = self.window.view(1, 1, PATCH, PATCH)
+        return (total / conv_transpose2d(mass.view(1, 1, *self.places), window)[0])[0]
+
+
+def _chunks(positions: Tensor) -> Iterator[slice]:
+    numbers = CPU_CHUNK if positions.device.type == "cpu" else GPU_CHUNK
+    step = max(1, numbers // (positions.shape[-2] * PATCH**2))
+    return (slice(start, start + step) for start in range(0, positions.shape[-1], step))
+
+
+def _gather(table: Tensor, positions: Tensor, haar: Tensor) -> Tensor:
+    """Return the 3-D coefficients (K,g,64) of the groups at `positions` (K,g)."""
+    k, g = positions.shape
+    return (haar @ table.index_select(0, positions.reshape(-1)).view(k, -1)).view(k, g, -1)
+
+
+def _scatter(table: Tensor, positions: Tensor, haar: Tensor, coefficients: Tensor, weights: Tensor) -> None:
+    """Add the patches of the groups at `positions` (K,g), times the weight of the group (g,), to the table."""
+    k, g = positions.shape
+    patches = haar.T @ (coefficients * weights[:, None]).view(k, -1)
+    table.index_add_(0, positions.reshape(-1), patches.view(k * g, -1))
+
+
+@dataclass(frozen=True, eq=False)
+class PatchGroups(Domain):
+    """The 3-D transform coefficients of groups of similar patches: many more numbers than pixels.
+
+    Coordinates are (N,C,K,G,64): opponent colour, Haar coefficient along the group, group, DCT coefficient. With R_i
+    cutting the K patches of group i out of the image, T orthonormal (colour, DCT, Haar), w_i the weight of the group
+    and κ a window on the patch, the synthesis is the weighted mean, at every pixel, of all patches over it:
+
+        x̂ = Σ_i R_iᵀ w_i κ Tᵀ c_i / Σ_i R_iᵀ w_i κ 1        (the division is per pixel)
+
+    Positions and weights are fixed, so it is linear; it undoes the analysis, synthesis(analysis(x)) = x, since every
+    pixel is in some group.
+
+    Attributes:
+        patches: size, DCT and window.
+        positions: (N,K,G), numbers of the patches.
+        weights: (N,C,G), w_i > 0.
     """
 
     name: ClassVar[str] = "patch groups"
 
-    def __init__(self, height: int, width: int, positions: Tensor, weights: Tensor, window: Tensor) -> None:
-        self.height, self.width = height, width
-        self.positions, self.weights, self.window = positions, weights, window
-        self.dct = torch.kron(dct_matrix(PATCH), dct_matrix(PATCH)).to(weights)
-        self.haar = haar_matrix(positions.shape[1]).to(weights)
-        self.colour = colour_matrix(weights.shape[1]).to(weights)
+    patches: _Patches
+    positions: Tensor
+    weights: Tensor
+    haar: Tensor = field(init=False)
+    colour: Tensor = field(init=False)
 
-    def patches(self, image: Tensor) -> Tensor:
-        """Return the DCT of the patch at every position, (C,P,64), of one image (C,H,W) in opponent colours."""
-        columns = F.unfold(image.unsqueeze(1), PATCH)
-        return columns.transpose(1, 2) @ self.dct.T
-
-    def chunks(self) -> Iterator[slice]:
-        """Yield ranges of groups that are worth working on at once."""
-        return _chunks(self.positions.shape[2], self.positions.shape[1], self.positions.device)
-
-    def forward(self, table: Tensor, positions: Tensor) -> Tensor:
-        """Return the coefficients (K,g,64) of the groups at `positions` (K,g), given their DCT `table` (P,64)."""
-        k, g = positions.shape
-        stacked = table.index_select(0, positions.reshape(-1))
-        return (self.haar @ stacked.view(k, -1)).view(k, g, -1)
-
-    def backward(self, table: Tensor, positions: Tensor, coefficients: Tensor, weights: Tensor) -> None:
-        """Add the weighted patches of some groups, still in the DCT domain, to `table` (P,64)."""
-        k, g, size = coefficients.shape
-        stacked = (self.haar.T @ (coefficients * weights[:, None]).reshape(k, -1)).view(k * g, size)
-        table.index_add_(0, positions.reshape(-1), stacked)
-
-    def aggregate(self, index: int, tables: Tensor) -> Tensor:
-        """Return the image (C,H,W), in opponent colours, of tables (C,P,64) of weighted sums of patch DCTs."""
-        size = (self.height, self.width)
-        total = F.fold((self.window.reshape(-1, 1) * self.dct.T) @ tables.transpose(1, 2), size, PATCH)
-        return (total / self._mass(index)).squeeze(1)
-
-    def _mass(self, index: int) -> Tensor:
-        positions = self.positions[index].reshape(-1)
-        count = (self.height - PATCH + 1) * (self.width - PATCH + 1)
-        weights = self.weights[index]
-        mass = weights.new_zeros(weights.shape[0], count)
-        mass.index_add_(1, positions, weights.repeat(1, self.positions.shape[1]))
-        mass = mass.view(-1, 1, self.height - PATCH + 1, self.width - PATCH + 1)
-        return F.conv_transpose2d(mass, self.window[None, None])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "haar", haar_matrix(self.positions.shape[1]).to(self.weights))
+        object.__setattr__(self, "colour", opponent_matrix(self.weights.shape[1]).to(self.weights))
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates (N,C,K,G,64) of an image (N,C,H,W)."""
-        n, k, g = self.positions.shape
-        coordinates = image.new_empty(n, image.shape[1], k, g, PATCH**2)
-        for i in range(n):
-            for c, table in enumerate(self.patches(torch.einsum("oc,chw->ohw", self.colour, image[i]))):
-                for s in self.chunks():
-                    coordinates[i, c, :, s] = self.forward(table, self.positions[i, :, s])
-        return coordinates
+        opponents = torch.einsum("dc,nchw->ndhw", self.colour, image)
+        coefficients = image.new_empty(*image.shape[:2], *self.positions.shape[1:], PATCH**2)
+        for opponent, positions, out in zip(opponents, self.positions, coefficients, strict=True):
+            for c, channel in enumerate(opponent):
+                table = self.patches.analysis(channel)
+                for part in _chunks(positions):
+                    out[c, :, part] = _gather(table, positions[:, part], self.haar)
+        return coefficients
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
-        images = []
-        for i in range(len(coefficients)):
-            tables = self._empty_tables(i)
-            for c, table in enumerate(tables):
-                for s in self.chunks():
-                    self.backward(table, self.positions[i, :, s], coefficients[i, c, :, s], self.weights[i, c, s])
-            images.append(torch.einsum("oc,ohw->chw", self.colour, self.aggregate(i, tables)))
-        return torch.stack(images)
+        return torch.einsum("dc,ndhw->nchw", self.colour, self._means(coefficients, squared=False))
 
-    def _empty_tables(self, index: int) -> Tensor:
-        count = (self.height - PATCH + 1) * (self.width - PATCH + 1)
-        return self.weights.new_zeros(self.weights.shape[1], count, PATCH**2)
+    def pixel_map(self, phi: Tensor) -> Tensor:
+        """Return φ per pixel (N,1,H,W): the weighted mean over all patches of the reliance of a pixel in its patch.
+
+        The reliance of pixel u of patch k is Σ_ab Haar_ak² DCT_bu² φ_ab, the diagonal of Tᵀ diag(φ) T. It is what the
+        pixel's own noise keeps of itself through that patch; where patches of one group overlap, what reaches the
+        pixel by way of another patch is left out.
+        """
+        return self._means(phi, squared=True).mean(dim=1, keepdim=True)
+
+    def mean(self, phi: Tensor) -> Tensor:
+        """Return the mean over the pixels of `pixel_map`, (N,)."""
+        return self.pixel_map(phi).mean(dim=(1, 2, 3))
+
+    def _means(self, coefficients: Tensor, squared: bool) -> Tensor:
+        haar = self.haar.square() if squared else self.haar
+        channels = []
+        for all_coefficients, positions, all_weights in zip(coefficients, self.positions, self.weights, strict=True):
+            for c, weights in zip(all_coefficients, all_weights, strict=True):
+                table = self.patches.zeros()
+                for part in _chunks(positions):
+                    _scatter(table, positions[:, part], haar, c[:, part], weights[part])
+                channels.append(self.patches.mean(table, positions, weights, squared))
+        return torch.stack(channels).unflatten(0, self.weights.shape[:2])
+
+
+def _reference_grid(extent: int, step: int) -> Tensor:
+    """Spread reference patches evenly over 0..extent−1, both ends included, no further apart than `step`.
+
+    Returns:
+        (tiles, references per tile), at most TILE in each.
+    """
+    least = math.ceil((extent - 1) / step) + 1
+    tiles = math.ceil(least / TILE)
+    # Equal tiles; they need a few more references than the least, of which a tiny image may have no room.
+    side = min(math.ceil(least / tiles), extent // tiles)
+    return torch.linspace(0, extent - 1, tiles * side, dtype=torch.float64).round().long().view(tiles, side)
+
+
+def _search_window(references: Tensor, extent: int, window: int) -> Tensor:
+    """Return the candidates (tiles, S) along one axis: at least `window` around each reference, clamped to the axis."""
+    span = int((references[:, -1] - references[:, 0]).max()) + window
+    start = (references[:, 0] - window // 2).clamp(0, max(extent - span, 0))
+    return start[:, None] + torch.arange(min(span, extent), device=references.device)
+
+
+def match_patches(table: Tensor, places: tuple[int, int], step: int, window: int, k: int) -> Tensor:
+    """Return the k nearest patches of each reference patch in Euclidean distance, nearest first.
+
+    Args:
+        table: (P,D) patches in an orthonormal basis, row by row.
+        places: rows and columns of patches.
+        step: distance of the reference patches.
+        window: side of the square in which a reference is compared with all patches. References are matched in
+            tiles that share their candidates, so each sees at least this square (where the image is as large).
+        k: how many; the reference is the first.
+
+    Returns:
+        (k,G) numbers of patches.
+    """
+    rows, columns = (_reference_grid(extent, step).to(table.device) for extent in places)
+    candidate_rows, candidate_columns = (
+        _search_window(axis, extent, window) for axis, extent in zip((rows, columns), places, strict=True)
+    )
+
+    def pairs(i: Tensor, j: Tensor, stride: int) -> Tensor:
+        return (i[:, None, :, None] * stride + j[None, :, None, :]).flatten(2).flatten(0, 1)
+
+    references = pairs(rows, columns, places[1])
+    candidates = pairs(candidate_rows, candidate_columns, places[1])
+    own = pairs(
+        rows - candidate_rows[:, :1], columns - candidate_columns[:, :1], candidate_columns.shape[1]
+    )  # where in its list of candidates a reference is itself
+
+    table = table - table.mean(dim=0)  # distances stay, and lose less to rounding
+    half = table.square().sum(dim=1) / 2
+    numbers = CPU_CHUNK if table.device.type == "cpu" else GPU_CHUNK
+    tiles = max(1, numbers // candidates.shape[1] // PATCH**2)
+    found = []
+    for begin in range(0, len(references), tiles):
+        part = slice(begin, begin + tiles)
+        patches = table[candidates[part]]
+        # ‖p − q‖²/2 up to ‖p‖²/2, which does not change the order.
+        distance = torch.baddbmm(half[candidates[part]].unsqueeze(1), table[references[part]], patches.mT, alpha=-1)
+        distance.scatter_(2, own[part].unsqueeze(2), -math.inf)
+        nearest = distance.topk(k, dim=2, largest=False).indices
+        found.append(candidates[part].unsqueeze(1).expand(-1, nearest.shape[1], -1).gather(2, nearest).flatten(0, 1))
+    return torch.cat(found).T.contiguous()
+
+
+@dataclass(frozen=True)
+class CollaborativeWiener(Method):
+    """BM3D on tensors: f = T y, g = 0 and φ = σ²/(|T p|² + σ²), where p is a first estimate and T groups patches.
+
+    Groups are matched in luma. The first estimate p is the same with a hard threshold, the coefficients under λσ set
+    to 0, in groups matched in y; the second matches in p. A group's weight is 1/max(‖1 − φ‖, 1), in the
+    first stage with 1 for a kept and 0 for a removed coefficient in place of 1 − φ. σ may differ between the images of a batch; at
+    σ = 0 φ is 0 and x̂ = y. See `PatchGroups` for T and the synthesis.
+
+    Deviations from the paper: patches of 8×8 with the DCT at every σ and no pre-filter in matching; groups have a
+    fixed size with no distance threshold; the square root in the weights; reference patches are spread evenly.
+
+    Args:
+        threshold: λ.
+        step, step_wiener: distance of reference patches in the two stages, pixels.
+        window, window_wiener: side of the search window, pixels.
+        group, group_wiener: patches in a group, powers of two; halved while an image has fewer patches.
+        beta: of the Kaiser window on a patch.
+
+    Raises:
+        ValueError: a side of the image is under 8.
+    """
+
+    name: ClassVar[str] = "collaborative-wiener"
+    summary: ClassVar[str] = "BM3D on tensors: Wiener shrinkage of groups of similar patches, with its φ"
+    citation: ClassVar[str] = (
+        "K. Dabov et al., Image denoising by sparse 3-D transform-domain collaborative filtering, IEEE TIP 2007"
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    decoupled: ClassVar[bool] = True
+    uses_sigma: ClassVar[bool] = True
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+
+    threshold: float = 2.6
+    step: int = 3
+    step_wiener: int = 4
+    window: int = 25
+    window_wiener: int = 25
+    group: int = 16
+    group_wiener: int = 16
+    beta: float = 1.5
+
+    def restore(self, observation: Observation) -> Restoration:
+        y = observation.y
+        if min(y.shape[-2:]) < PATCH:
+            raise ValueError(f"sides must be at least {PATCH}, got {tuple(y.shape[-2:])}")
+        sigma = noise_level(observation).to(y)
+        patches = _Patches.of(y, self.beta)
+        colour = opponent_matrix(y.shape[1]).to(y)
+        opponents = torch.einsum("dc,nchw->ndhw", colour, y)
+        filtered = [self._wiener(patches, *pair) for pair in zip(opponents, sigma, strict=True)]
+        image, positions, weights, fidelity, phi = (_stack(parts) for parts in zip(*filtered, strict=True))
+        return Restoration(
+            torch.einsum("dc,ndhw->nchw", colour, image),
+            fidelity,
+            y.new_zeros(len(y), 1, 1, 1, 1),
+            phi,
+            PatchGroups(patches, positions, weights),
+        )
+
+    def _first_estimate(self, patches: _Patches, y: Tensor, sigma: Tensor) -> Tensor:
+        """Return p (C,H,W) of y (C,H,W), in opponent colours."""
+        k = _group_size(self.group, patches)
+        haar = haar_matrix(k).to(y)
+        positions = match_patches(patches.analysis(y[0]), patches.places, self.step, self.window, k)
+        channels = []
+        for channel in y:
+            table = patches.analysis(channel)
+            total, weights = patches.zeros(), y.new_empty(positions.shape[1])
+            for part in _chunks(positions):
+                coefficients = _gather(table, positions[:, part], haar)
+                kept = (coefficients.abs() >= self.threshold * sigma).to(y.dtype)
+                weights[part] = kept.sum(dim=(0, 2)).clamp_(min=1).rsqrt_()
+                _scatter(total, positions[:, part], haar, coefficients * kept, weights[part])
+            channels.append(patches.mean(total, positions, weights))
+        return torch.stack(channels)
+
+    def _wiener(self, patches: _Patches, y: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
+        """Return x̂ (C,H,W) of y (C,H,W), both in opponent colours, with positions, weights, f and φ."""
+        k = _group_size(self.group_wiener, patches)
+        haar = haar_matrix(k).to(y)
+        estimate = self._first_estimate(patches, y, sigma)
+        positions = match_patches(
+            patches.analysis(estimate[0]), patches.places, self.step_wiener, self.window_wiener, k
+        )
+        g = positions.shape[1]
+        fidelity, phi = y.new_empty(2, len(y), k, g, PATCH**2)
+        weights = y.new_empty(len(y), g)
+        zero = y.new_zeros(())
+        # At σ = 0 a coefficient of p may be 0 too: φ must then be 0.
+        variance, floor = sigma.square(), torch.finfo(y.dtype).tiny
+        channels = []
+        for c in range(len(y)):
+            noisy, clean, total = patches.analysis(y[c]), patches.analysis(estimate[c]), patches.zeros()
+            for part in _chunks(positions):
+                f = _gather(noisy, positions[:, part], haar)
+                p = _gather(clean, positions[:, part], haar)
+                reliance = variance / (p.square_().add_(variance + floor))
+                weights[c, part] = (1 - reliance).square_().sum(dim=(0, 2)).clamp_(min=1).rsqrt_()
+                _scatter(total, positions[:, part], haar, fuse(f, zero, reliance), weights[c, part])
+                fidelity[c, :, part], phi[c, :, part] = f, reliance
+            channels.append(patches.mean(total, positions, weights[c]))
+        return torch.stack(channels), positions, weights, fidelity, phi
+
+
+def _stack(parts: tuple[Tensor, ...]) -> Tensor:
+    # The coefficients of one large image are hundreds of megabytes: no second copy of them.
+    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
+
+
+def _group_size(group: int, patches: _Patches) -> int:
+    while group > math.prod(patches.places):
+        group //= 2
+    return group

@@ -1,23 +1,106 @@
+"""Non-local means."""
+
 from __future__ import annotations
+
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import conv2d, pad
+
+from bigprior.fusion import Restoration
+from datasets.observation import Observation
+from methods.base import Method, noise_level
 from methods.classic._neighbours import Neighbours, Pair, average
 
-def nlm_neighbours(y: Tensor, sigma: Tensor, patch: int, search: int, filtering: Tensor) -> Neighbours:
-    radius = patch // 2
+
+@dataclass(frozen=True)
+class NonLocalMeans(Method):
+    """x̂_i = Σ_j w_ij y_j / Σ_j w_ij over a search window, w_ij = exp(−max(d²_ij − 2σ², 0)/h²) for j ≠ i.
+
+    d²_ij is the squared distance of the patches around i and j, averaged over the channels and over the patch with a
+    Gaussian kernel; patches see the image mirrored at its borders, the search window ends there. As a fusion:
+    φ_i = 1 − w_ii/Σ_j w_ij, (N,1,H,W) in [0,1), and g_i the weighted mean of the others. φ = 0 at σ = 0.
+
+    Source: A. Buades, B. Coll and J.-M. Morel, "A Non-Local Algorithm for Image Denoising", CVPR 2005 (Gaussian patch
+    kernel, one weighted mean per pixel); the noise-corrected distance is from their IPOL article, 2011. Deviation: w_ii
+    is a constant below 1 (1 would overrate the one pixel whose noise is in its own patch).
+
+    Args:
+        kernel_start, kernel_gray, kernel_colour: the kernel has standard deviation a = kernel_start + slope t pixels,
+            at most 3, for t = 255 σ, the slope being that of gray or of colour images; it is cut at ⌈2a⌉.
+        filter_gray, filter_colour: h = filter a^(−3/4) σ: a wider kernel has a less noisy distance.
+        search: side of the search window, odd.
+        own: w_ii > 0.
+
+        All chosen by PSNR at σ 5, 10, 15, 25, 35, 50 on 7 to 8 training images, gray and colour (CBSD432 crops, LSUN
+        bedroom and church, split train), from a grid over a 0.7..3, h/σ 0.2..1.2, search 13, 21, 29, w_ii 0.1..1 and
+        the largest other weight, and flat kernels of sides 3, 5, 7.
+    """
+
+    name: ClassVar[str] = "nlm"
+    summary: ClassVar[str] = "non-local means: pixels averaged by likeness of the patches around them"
+    citation: ClassVar[str] = (
+        "A. Buades, B. Coll and J.-M. Morel, A non-local algorithm for image denoising, CVPR 2005"
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    decoupled: ClassVar[bool] = True
+    uses_sigma: ClassVar[bool] = True
+
+    kernel_start: float = 0.8
+    kernel_gray: float = 0.04
+    kernel_colour: float = 0.024
+    filter_gray: float = 1.2
+    filter_colour: float = 0.85
+    search: int = 13
+    own: float = 0.3
+
+    def scales(self, sigma: float, channels: int) -> tuple[float, float]:
+        """Return (a in pixels, h on the [0,1] scale) at σ on the [0,1] scale."""
+        slope, strength = (
+            (self.kernel_gray, self.filter_gray) if channels == 1 else (self.kernel_colour, self.filter_colour)
+        )
+        kernel = min(self.kernel_start + slope * 255 * sigma, 3.0)
+        return kernel, strength * kernel**-0.75 * sigma
+
+    def restore(self, observation: Observation) -> Restoration:
+        y = observation.y
+        priors, phis = [], []
+        for image, sigma in zip(y, noise_level(observation).tolist(), strict=True):
+            prior, phi = image[None], torch.zeros_like(image[None, :1])
+            if sigma > 0:
+                neighbours = non_local_means(prior, sigma, *self.scales(sigma, len(image)), self.search)
+                prior, phi = neighbours.mean, neighbours.reliance(self.own)
+            priors.append(prior)
+            phis.append(phi)
+        return Restoration.fused(y, torch.cat(priors), torch.cat(phis))
+
+
+def non_local_means(y: Tensor, sigma: float, kernel: float, filtering: float, search: int) -> Neighbours:
+    """Average y (N,C,H,W) with non-local weights.
+
+    Args:
+        sigma: σ ≥ 0 in units of y; 0 leaves the patch distance uncorrected.
+        kernel: a > 0, the standard deviation of the Gaussian patch kernel in pixels; the patch has radius ⌈2a⌉, which
+            must be smaller than the image.
+        filtering: h > 0 in units of y.
+        search: side of the search window, odd.
+    """
+    radius = math.ceil(2 * kernel)
     padded = pad(y, (radius,) * 4, mode="reflect")
-    inverse = -1 / filtering.square().clamp(min=1e-12)
-    offset = 2*sigma.square()
-    def grow(p: Pair)->Pair:
-        return tuple(slice(s.start, s.stop + 2*radius) for s in p)
+    offsets = torch.arange(-radius, radius + 1, dtype=y.dtype, device=y.device)
+    taps = torch.exp(-0.5 * (offsets / kernel).square())
+    taps = taps / taps.sum()
+
+    def patches(cut: Pair) -> Tensor:
+        rows, cols = (slice(s.start, s.stop + 2 * radius) for s in cut)
+        return padded[:, :, rows, cols]
 
     def weight(dy: int, dx: int, here: Pair, there: Pair) -> Tensor:
-        squared = (padded[..., *grow(here)] - padded[..., *grow(there)]).square_().mean(dim=1, keepdim=True)
-        d = avg_pool2d(avg_pool2d(squared, (patch, 1), 1), (1, patch), 1)
-        return d.sub_(offset).clamp_(min=0).mul_(inverse).exp_()
+        squared = (patches(here) - patches(there)).square_().mean(dim=1, keepdim=True)
+        distance = conv2d(conv2d(squared, taps[None, None, :, None]), taps[None, None, None, :])
+        return distance.sub_(2 * sigma**2).clamp_(min=0).mul_(-1 / filtering**2).exp_()
 
     return average(y, search // 2, weight)

@@ -20,7 +20,7 @@ from benchmarks.records import TIMINGS, RecordFile
 from benchmarks.rows import Row
 from benchmarks.worker import Item, Job
 
-SLOW_METHOD = '''
+SLOW_METHOD = """
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,7 +40,7 @@ class {title}(Method):
         time.sleep(0.05)
         {action}
         return Restoration(observation.y * {factor})
-'''
+"""
 
 
 def job(folder: Path, out: Path) -> Job:
@@ -68,9 +68,7 @@ def test_any_executor_gives_the_same_numbers(folder: Path, tmp_path: Path) -> No
     assert threads == numbers(local_processes, 1) == numbers(local_processes, 2)
 
 
-def test_a_dying_worker_is_an_error_record(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dying_worker_is_an_error_record(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A method that kills its process on every image: its records are errors, all other records are made."""
     write_plugins(tmp_path / "plugins")
     deadly = SLOW_METHOD.format(
@@ -132,7 +130,12 @@ def test_interrupt_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
     environment = os.environ | {"RESTORATION_PLUGINS": str(tmp_path / "plugins")}
     out = tmp_path / "run"
     with subprocess.Popen(
-        _command(folder, out, 2), cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        _command(folder, out, 2),
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     ) as process:
         while not (out / "records.csv").exists():
             time.sleep(0.05)

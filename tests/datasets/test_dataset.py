@@ -71,11 +71,13 @@ def test_lsun_split_is_by_file_name() -> None:
 
 
 def declared() -> list[tuple[str, str, str]]:
-    return [
-        (name, *kind.disjoint_from[i].split(":"))
-        for name, kind in datasets().items()
-        for i in range(len(kind.disjoint_from))
-    ]
+    """Every declaration as (test set, training set, its split)."""
+    rows = []
+    for name, kind in datasets().items():
+        for relative in kind.disjoint_from:
+            other, _, split = relative.partition(":")
+            rows.append((name, other, split))
+    return rows
 
 
 def test_every_test_set_with_a_training_relative_declares_it() -> None:

@@ -44,7 +44,7 @@ def unit(array: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("pixels", [GRAY8, RGB8], ids=["gray", "rgb"])
 def test_8_bit_is_divided_by_255(tmp_path: Path, pixels: np.ndarray, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
-    Image.fromarray(pixels).save(path, **({"lossless": True} if ending == "webp" else {}))
+    Image.fromarray(pixels).save(path, lossless=True)  # WebP's option; the others take no notice
     expected = np.repeat(unit(pixels), 3, axis=2) if ending == "webp" and pixels.ndim == 2 else unit(pixels)
     np.testing.assert_allclose(read(path), expected, rtol=0, atol=1e-7)
 
@@ -101,7 +101,7 @@ def test_16_bit_alpha_is_composited_over_white(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(H, W), (H, W, 3)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_float_tiff_is_taken_as_it_is(tmp_path: Path, shape: tuple[int, ...], dtype: type) -> None:
-    pixels = RANDOM.random_sample(shape).astype(dtype)
+    pixels: np.ndarray = RANDOM.random_sample(shape).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tiff", pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
     np.testing.assert_array_equal(read(tmp_path / "a.tiff"), np.atleast_3d(pixels).astype(np.float32))
 

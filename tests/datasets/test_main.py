@@ -12,6 +12,7 @@ from PIL import Image
 
 from datasets import fetch
 from datasets.__main__ import main
+from datasets.cli import guarded
 from datasets.dataset import datasets
 
 
@@ -57,7 +58,7 @@ def test_list_counts_what_is_here(partly_here: Path, capsys: pytest.CaptureFixtu
 
 
 def error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(arguments) == 2
+    assert guarded(lambda: main(arguments)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1

@@ -1,0 +1,1 @@
+"""Speed, measured with pytest-benchmark: `pytest benchmarks/timing`."""
