@@ -18,8 +18,11 @@ from multiprocessing.context import BaseContext
 
 from benchmarks.records import Record
 from benchmarks.worker import THREAD_VARIABLES, THREADS, Item, Job, Outcome, prepare_process, work
+from datasets.dataset import get_dataset
 
 ExecutorFactory = Callable[[int], Executor]
+SETTINGS = "RESTORATION_"
+"""Prefix of the environment variables that the suite reads."""
 
 
 def local_processes(jobs: int) -> Executor:
@@ -31,7 +34,9 @@ def local_processes(jobs: int) -> Executor:
         context.set_forkserver_preload(["benchmarks.worker", "methods.registry"])
     for name in THREAD_VARIABLES:
         os.environ[name] = str(THREADS)  # read by the libraries when the server imports them
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_process)
+    # The server may be older than what the caller has since set.
+    settings = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_process, initargs=(settings,))
 
 
 class _Queue:
@@ -97,8 +102,9 @@ def _alone(job: Job, item: Item, make_executor: ExecutorFactory) -> Outcome:
             return executor.submit(work, job, item).result()
         except BrokenExecutor:
             message = "the worker process died (out of memory, or a crash in compiled code)"
+            name = get_dataset(job.dataset).name
             records = tuple(
-                Record(task=job.task, dataset=job.dataset, image=image, method=item.row.label, error=message)
+                Record(task=job.task, dataset=name, image=image, method=item.row.label, error=message)
                 for image in item.images
             )
             return Outcome(item, records, 0.0, 0.0, 0.0)

@@ -226,6 +226,7 @@ def merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
     merged["metrics"] = list(dict.fromkeys([*old["metrics"], *new["metrics"]]))
     merged["signatures"] = {**old["signatures"], **new["signatures"]}
     merged["counts"] = {"images": len(merged["images"]), "asked": len(merged["images"]) * len(merged["rows"])}
+    merged["seconds"] = old.get("seconds", {})  # of the last run that had something to do
     merged["earlier"] = [*old.get("earlier", []), {k: old[k] for k in ("arguments", "commit", "versions", "began")}]
     return merged
 

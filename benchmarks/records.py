@@ -11,6 +11,7 @@ import csv
 import io
 import math
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -185,7 +186,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         SuiteError: it cannot be written; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)

@@ -278,8 +278,13 @@ def _save(job: Job, item: Item, observations: Sequence[Observation], restoration
             store.preview(item.row.label, image, observations[index], restoration, index)
 
 
-def prepare_process() -> None:
-    """Run once in a new worker process: one thread, Ctrl-C is the parent's business, and no life after the parent's."""
+def prepare_process(settings: dict[str, str]) -> None:
+    """Run once in a new worker process: the parent's settings, no Ctrl-C of its own, and no life after the parent's.
+
+    Args:
+        settings: environment variables as the parent has them.
+    """
+    os.environ.update(settings)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -8,7 +8,7 @@ from torch.nn.functional import unfold
 
 PATCH = 8
 """Side of the patches; smaller on images that hold too few of them."""
-SAMPLES_PER_DIMENSION = 4
+SAMPLES_PER_DIMENSION = 8
 """The least number of patches per dimension of the covariance."""
 STRIP = 32
 """Rows of patches that are unfolded at a time, which bounds the memory on large images."""
@@ -28,7 +28,7 @@ def estimate_sigma(y: Tensor) -> Tensor:
         σ (N,) on the scale and in the dtype of y; finite and non-negative, 0 for a constant image.
 
     Source: G. Chen, F. Zhu and P. A. Heng, "An Efficient Statistical Method for Image Noise Level Estimation",
-    ICCV 2015. Deviation: the patch side, 8, shrinks where the image has fewer than four patches per dimension.
+    ICCV 2015. Deviation: the patch side, 8, shrinks where the image has fewer than eight patches per dimension.
     """
     return torch.stack([_noise_variance(_covariance_spectrum(image)) for image in y]).sqrt().to(y.dtype)
 

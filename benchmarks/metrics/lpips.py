@@ -75,15 +75,18 @@ class LPIPS(Metric):
     def prepare(self, reference: Tensor, mask: Tensor) -> list[Tensor] | None:
         if min(reference.shape[-2:]) < MINIMAL_SIDE:
             return None
-        return list(network(self.version, reference.device, reference.dtype).features(reference))
+        net = network(self.version, reference.device, reference.dtype)
+        return [-(features / length) for features, length in net.layers(reference)]
 
     def score(self, prepared: list[Tensor] | None, image: Tensor) -> Tensor:
         if prepared is None:
             return image.new_full((len(image),), torch.nan, dtype=torch.float64)
         net = network(self.version, image.device, image.dtype)
-        layers = zip(net.features(image), prepared, net.linear, strict=True)
-        # The difference of the features and not of products of them: it is exactly 0 for equal images.
-        means = [image_mean((x - y).square_() @ weight) for x, y, weight in layers]
+        means = []
+        for (features, length), minus_reference, weight in zip(net.layers(image), prepared, net.linear, strict=True):
+            # The difference of the features and not of products of them: it is exactly 0 for equal images.
+            difference = torch.addcdiv(minus_reference, features, length)
+            means.append(image_mean(difference.square_() @ weight))
         return torch.stack(means).sum(dim=0)
 
 
@@ -101,8 +104,8 @@ class Network:
     linear: list[Tensor]
     normalised: bool
 
-    def features(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield x̂_l (N,H_l,W_l,C_l) of images (N,C,H,W) in [0,1]."""
+    def layers(self, image: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield x_l (N,H_l,W_l,C_l) and its length (N,H_l,W_l,1) per pixel, of images (N,C,H,W) in [0,1]."""
         x = 2 * image.expand(-1, 3, -1, -1) - 1
         if self.normalised:
             shift, scale = x.new_tensor(SHIFT), x.new_tensor(SCALE)
@@ -114,7 +117,7 @@ class Network:
                 x = F.max_pool2d(x, kernel_size=3, stride=2)
             x = F.conv2d(x, weight, bias, stride=stride, padding=padding).relu_()
             channels_last = x.permute(0, 2, 3, 1)
-            yield channels_last / (torch.linalg.vector_norm(channels_last, dim=-1, keepdim=True) + 1e-10)
+            yield channels_last, torch.linalg.vector_norm(channels_last, dim=-1, keepdim=True) + 1e-10
 
 
 @cache

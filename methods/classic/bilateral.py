@@ -60,11 +60,14 @@ class Bilateral(Method):
         return Restoration.fused(y, torch.cat(priors), torch.cat(phis))
 
 
-def bilateral(y: Tensor, spatial: float, colour: float) -> Neighbours:
-    """Average y (N,C,H,W) with bilateral weights: s = `spatial` > 0 in pixels, r = `colour` > 0 in units of y."""
+def bilateral(y: Tensor, spatial: float, colour: float, radius: int | None = None) -> Neighbours:
+    """Average y (N,C,H,W) with bilateral weights: s = `spatial` > 0 in pixels, r = `colour` > 0 in units of y.
+
+    The window has radius ⌈3s⌉ unless another is given.
+    """
 
     def weight(dy: int, dx: int, here: Pair, there: Pair) -> Tensor:
         squared = (y[:, :, *here] - y[:, :, *there]).square_().sum(dim=1, keepdim=True)
         return squared.mul_(-0.5 / colour**2).sub_(0.5 * (dy * dy + dx * dx) / spatial**2).exp_()
 
-    return average(y, math.ceil(3 * spatial), weight)
+    return average(y, math.ceil(3 * spatial) if radius is None else radius, weight)

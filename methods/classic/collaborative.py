@@ -262,7 +262,7 @@ class CollaborativeWiener(Method):
     """BM3D on tensors: f = T y, g = 0 and φ = σ²/(|T p|² + σ²), where p is a first estimate and T groups patches.
 
     Groups are matched in luma. The first estimate p is the same with a hard threshold, the coefficients under λσ set
-    to 0, in groups matched in y; the second matches in p. A group's weight is 1/max(‖1 − φ‖, 1), in the
+    to 0, in groups matched in y; the second matches in p. A group weighs 1/max(‖1 − φ‖, 1), in the
     first stage with 1 for a kept and 0 for a removed coefficient in place of 1 − φ. σ may differ between the images of a batch; at
     σ = 0 φ is 0 and x̂ = y. See `PatchGroups` for T and the synthesis.
 

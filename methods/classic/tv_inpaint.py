@@ -23,7 +23,8 @@ class TVInpaint(Inpainting):
     Deviation from the source: the data is noise-free, so observed pixels are constraints and not a quadratic term.
 
     Args:
-        epsilon: ε, smooths TV at 0; on the [0,1] scale of the image.
+        epsilon: ε, smooths TV at 0; on the [0,1] scale of the image. On training photographs, a smaller one scores
+            lower and takes more iterations; a larger one comes close to the harmonic fill.
         tolerance: largest change of a pixel in the last iteration, on the [0,1] scale.
         iterations: at most so many solves.
 
@@ -38,7 +39,7 @@ class TVInpaint(Inpainting):
         "J. Shen, T. F. Chan, Mathematical Models for Local Nontexture Inpaintings, SIAM J. Appl. Math., 2002"
     )
 
-    epsilon: float = 1e-2
+    epsilon: float = 3e-2
     tolerance: float = 1e-3
     iterations: int = 100
 

@@ -13,8 +13,15 @@ from torch import Tensor
 
 from benchmarks.protocol import get_protocol
 from benchmarks.scoring import Scorer
+from tests.benchmarks.test_metrics import damaged, picture, score
 
 pytestmark = pytest.mark.realdata
+
+
+def needs_weights(protocol: str) -> None:
+    reason = get_protocol(protocol).metric("lpips").unavailable()
+    if reason:
+        pytest.skip(reason)
 
 
 def read(*path: str) -> Tensor:
@@ -32,15 +39,20 @@ def read(*path: str) -> Tensor:
     ],
 )
 def test_lpips_of_its_example_images(protocol: str, image: str, published: float) -> None:
-    reason = get_protocol(protocol).metric("lpips").unavailable()
-    if reason:
-        pytest.skip(reason)
+    needs_weights(protocol)
     scorer = Scorer(protocol, ["lpips"])
     examples = "richzhang-PerceptualSimilarity", "imgs"
     reference = read(*examples, "ex_ref.png")
     prepared = scorer.prepare(reference, torch.ones_like(reference[:, :1]))
     value = scorer.score(prepared, read(*examples, f"{image}.png"))["lpips"].item()
     assert value == pytest.approx(published, abs=1e-3)
+
+
+@pytest.mark.parametrize(("protocol", "expected"), [("standard", 0.569609), ("paper", 0.329697)])
+def test_lpips_is_pinned(protocol: str, expected: float) -> None:
+    needs_weights(protocol)
+    clean = picture(3, 48, 56)
+    assert score("lpips", clean, damaged(clean, 0.2), protocol=protocol) == pytest.approx(expected, rel=1e-4)
 
 
 def test_released_inversions_score_as_released() -> None:

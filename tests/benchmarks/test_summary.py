@@ -44,13 +44,8 @@ BASE = list(30 + np.random.RandomState(0).normal(size=12))
 
 def test_sorted_by_the_mean_with_best_and_ties_marked() -> None:
     noise = np.random.RandomState(1).normal(size=12)
-    summary = table(
-        {
-            "worse": [v - 1 for v in BASE],
-            "best": BASE,
-            "close": [v - 0.01 + n for v, n in zip(BASE, noise - noise.mean(), strict=True)],
-        }
-    )
+    close = [value - 0.01 + n for value, n in zip(BASE, noise - noise.mean(), strict=True)]
+    summary = table({"worse": [value - 1 for value in BASE], "best": BASE, "close": close})
     assert list(summary.table.method) == ["best", "close", "worse"]
     assert list(summary.table.psnr_mark) == [BEST, TIED, ""]
     assert line(summary, "worse").psnr == pytest.approx(np.mean(BASE) - 1)

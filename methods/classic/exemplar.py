@@ -1,0 +1,176 @@
+"""Exemplar-based inpainting: the hole is rebuilt from patches of the same image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian, solve_in_hole
+
+CHUNK = 256
+"""Target patches compared with all source patches at once: bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Exemplar(Inpainting):
+    """Patch voting over scales: the fill x and the source patches s(p) lower Σ_p ‖x_p − y_s(p)‖² in turn.
+
+    On a pyramid of factor 2, coarsest first, from the harmonic fill, for all patches p that meet the hole:
+
+    1. search: s(p) = the fully observed patch nearest to x_p (exhaustive, in the leading principal components of the
+       source patches);
+    2. vote: every pixel of the hole becomes the mean of what the patches over it say, weighted by
+       exp(−d_p² / 2τ²), τ² the 75th percentile of the squared distances d_p².
+
+    The pyramid ends where no pixel of the hole is farther than half a patch from an observed one, or before no source
+    patch is left. The fill of a level, enlarged bilinearly, starts the next. Where no patch of the given size was
+    observed at all, the size shrinks until there is one.
+
+    Deviations from the sources: images and not videos; exhaustive search in a few principal components in place of
+    approximate nearest neighbours; no texture features; on the finest level only every `stride`-th patch votes.
+
+    Args:
+        patch: side of a patch in pixels, odd.
+        components: principal components of a patch that are compared.
+        iterations: searches and votes on each level but the finest.
+        finest: the same on the finest level.
+        stride: step between the patches of the finest level, at most `patch`, so that every pixel gets a vote.
+
+    Sources: Y. Wexler, E. Shechtman and M. Irani, "Space-Time Completion of Video", IEEE TPAMI 29(3), 2007;
+    A. Newson, A. Almansa, M. Fradet, Y. Gousseau and P. Pérez, "Video Inpainting of Complex Scenes", SIAM Journal on
+    Imaging Sciences 7(4), 2014.
+    """
+
+    name: ClassVar[str] = "exemplar"
+    summary: ClassVar[str] = "multi-scale exemplar-based inpainting by patch voting"
+    citation: ClassVar[str] = (
+        "Y. Wexler, E. Shechtman, M. Irani, Space-Time Completion of Video, IEEE TPAMI, 2007; "
+        "A. Newson et al., Video Inpainting of Complex Scenes, SIAM J. Imaging Sci., 2014"
+    )
+
+    patch: int = 7
+    components: int = 24
+    iterations: int = 10
+    finest: int = 2
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        if self.patch < 1 or self.patch % 2 == 0:
+            raise ValueError(f"patch must be odd and at least 1 pixel, got {self.patch}")
+        if not 1 <= self.stride <= self.patch:
+            raise ValueError(f"stride must be from 1 to the patch size {self.patch}, got {self.stride}")
+
+    def fill(self, image: Floats, hole: Bools) -> Floats:
+        patch = self.patch
+        while not sources(hole, patch).any():
+            patch -= 2
+        levels = [(image, hole)]
+        while ndimage.distance_transform_cdt(hole).max() > patch // 2:
+            image, hole = halved(image, hole)
+            if not sources(hole, patch).any():
+                break
+            levels.append((image, hole))
+
+        image, hole = levels.pop()
+        x = solve_in_hole(laplacian(*hole.shape), image, hole)
+        x = self.complete(x, hole, patch, finest=not levels)
+        while levels:
+            image, hole = levels.pop()
+            x = np.where(hole[..., None], enlarged(x, hole.shape), image)
+            x = self.complete(x, hole, patch, finest=not levels)
+        return x
+
+    def complete(self, x: Floats, hole: Bools, patch: int, finest: bool) -> Floats:
+        """Alternate search and vote on one level, from the fill that x (H,W,C) holds."""
+        stride, iterations = (min(self.stride, patch), self.finest) if finest else (1, self.iterations)
+        source = np.argwhere(sources(hole, patch))
+        target = targets(hole, patch, stride)
+        known = patches(x, source, patch)
+        mean = known.mean(axis=0)
+        # The principal components of the source patches: the last eigenvectors of their covariance.
+        axes = np.linalg.eigh(np.cov(known.T).reshape(len(mean), -1))[1][:, -self.components :]
+        database = (known - mean) @ axes
+        previous = None
+        for _ in range(iterations):
+            query = (patches(x, target, patch) - mean) @ axes
+            nearest, distance = search(query, database)
+            if previous is not None and np.array_equal(nearest, previous):
+                break
+            previous = nearest
+            x = vote(x, hole, known[nearest], distance, target, patch)
+        return x
+
+
+def sources(hole: Bools, patch: int) -> Bools:
+    """Return where (top left corners) a patch fits into the image without touching the hole."""
+    if min(hole.shape) < patch:
+        return np.zeros((0, 0), dtype=bool)
+    return ~sliding_window_view(hole, (patch, patch)).any(axis=(-2, -1))
+
+
+def targets(hole: Bools, patch: int, stride: int) -> NDArray[np.intp]:
+    """Return the top left corners (T,2) of the patches that touch the hole, on a grid of step `stride`.
+
+    The last row and column of corners belong to the grid, so that every pixel is in a patch of it.
+    """
+    touching = ~sources(hole, patch)
+    on_grid = np.zeros_like(touching)
+    rows, columns = (np.append(np.arange(0, n - 1, stride), n - 1) for n in touching.shape)
+    on_grid[np.ix_(rows, columns)] = True
+    return np.argwhere(touching & on_grid)
+
+
+def patches(x: Floats, corners: NDArray[np.intp], patch: int) -> NDArray[np.float32]:
+    """Return the patches (T, patch·patch·C) at the given corners of an image (H,W,C)."""
+    windows = sliding_window_view(x.astype(np.float32), (patch, patch), axis=(0, 1))
+    return windows[corners[:, 0], corners[:, 1]].transpose(0, 2, 3, 1).reshape(len(corners), -1)
+
+
+def search(query: NDArray[np.float32], database: NDArray[np.float32]) -> tuple[NDArray[np.intp], Floats]:
+    """Return the nearest row (T,) of the database to each query, the first among equals, and its squared distance."""
+    # ‖q − d‖² − ‖q‖² = ⟨(q, 1), (−2d, ‖d‖²)⟩: one product, and no pass over it but the search for the minimum.
+    lifted = np.ascontiguousarray(np.column_stack([-2 * database, (database**2).sum(axis=1)]).T)
+    ones = np.ones((len(query), 1), dtype=query.dtype)
+    rows = np.column_stack([query, ones])
+    found = np.concatenate([(rows[i : i + CHUNK] @ lifted).argmin(axis=1) for i in range(0, len(rows), CHUNK)])
+    return found, ((query - database[found]).astype(np.float64) ** 2).sum(axis=1)
+
+
+def vote(
+    x: Floats, hole: Bools, chosen: NDArray[np.float32], distance: Floats, target: NDArray[np.intp], patch: int
+) -> Floats:
+    """Return x with every pixel of the hole replaced by the weighted mean of the chosen patches (T, patch·patch·C)."""
+    scale = np.percentile(distance, 75)
+    # All patches equally good (a flat image): equal weights. The floor keeps a pixel with poor votes only from 0/0.
+    weight = np.exp(-distance / (2 * scale)).clip(min=1e-12) if scale > 0 else np.ones_like(distance)
+    total = np.zeros((*hole.shape, x.shape[-1] + 1))
+    votes = chosen.reshape(len(chosen), patch, patch, -1) * weight[:, None, None, None]
+    rows, columns = target.T
+    for i, j in np.ndindex(patch, patch):
+        total[rows + i, columns + j, :-1] += votes[:, i, j]
+        total[rows + i, columns + j, -1] += weight
+    filled = x.copy()
+    filled[hole] = total[hole][:, :-1] / total[hole][:, -1:]
+    return filled
+
+
+def halved(image: Floats, hole: Bools) -> tuple[Floats, Bools]:
+    """Return the image at half size, means of 2×2 blocks; a block that touches the hole is in the hole, and 0."""
+    even = [(0, n % 2) for n in hole.shape]
+    hole = np.pad(hole, even, mode="edge")
+    image = np.pad(image, [*even, (0, 0)], mode="edge")
+    h, w = hole.shape
+    coarse = hole.reshape(h // 2, 2, w // 2, 2).any(axis=(1, 3))
+    mean = image.reshape(h // 2, 2, w // 2, 2, -1).mean(axis=(1, 3))
+    return np.where(coarse[..., None], 0, mean), coarse
+
+
+def enlarged(image: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return the image at double size, bilinearly, cut to (H,W); pixel centres of `halved` stay where they were."""
+    doubled = ndimage.zoom(image, (2, 2, 1), order=1, mode="nearest", grid_mode=True)
+    return doubled[: shape[0], : shape[1]]
