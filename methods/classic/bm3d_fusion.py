@@ -22,8 +22,8 @@ class BM3DFusion(Method):
 
     Args:
         phi: reliance on BM3D, in [0,1]; 1 is plain BM3D. On 10 training images (128×128, CBSD432 and LSUN bedroom) the
-            constant of least squared error is 1.07 at σ 5 and 1.00 at σ 15, 25 and 50, each to 0.01: whoever sets
-            one weight for all pixels gains nothing by returning noise. 0.98 keeps 2% of the data and costs 0.03 dB
+            constant of least squared error is 1.07 at σ 5 and 1.00 at σ 15, 25 and 50, to 0.01: whoever sets one
+            weight for all pixels gains nothing by returning noise. 0.98 keeps 2% of the data and costs 0.03 dB
             or less (0.9 costs 0.1 at σ 5 and 0.6 at σ 50).
 
     Raises:

@@ -54,7 +54,7 @@ class Exemplar(Inpainting):
     )
 
     patch: int = 7
-    components: int = 24
+    components: int = 12
     iterations: int = 10
     finest: int = 2
     stride: int = 2
@@ -92,9 +92,10 @@ class Exemplar(Inpainting):
         target = targets(hole, patch, stride)
         known = patches(x, source, patch)
         mean = known.mean(axis=0)
-        # The principal components of the source patches: the last eigenvectors of their covariance.
-        axes = np.linalg.eigh(np.cov(known.T).reshape(len(mean), -1))[1][:, -self.components :]
-        database = (known - mean) @ axes
+        # eigh sorts its eigenvalues upwards: the principal components are the last eigenvectors.
+        centred = known - mean
+        axes = np.linalg.eigh(centred.T @ centred)[1][:, -self.components :]
+        database = centred @ axes
         previous = None
         for _ in range(iterations):
             query = (patches(x, target, patch) - mean) @ axes

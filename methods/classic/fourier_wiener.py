@@ -28,7 +28,7 @@ class FourierWiener(Method):
     ch. 9.
 
     Args:
-        bandwidth: standard deviation of G in frequency bins, chosen by PSNR on 33 training images (CBSD432 crops, LSUN
+        bandwidth: standard deviation of G in frequency bins, chosen by PSNR on 29 training images (CBSD432 crops, LSUN
             bedroom, church and conference, split train) at σ 5..50. Weaker there: separate channels, the radially
             averaged periodogram (−0.3 dB at σ 25), a fitted power law.
     """

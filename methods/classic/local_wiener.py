@@ -27,8 +27,8 @@ class LocalWiener(Method):
     1980, with the noise variance for his additive case. Deviation: the side of the window grows with σ.
 
     Args:
-        steps: σ on the 0–255 scale at which the side becomes 5 and 7; it is 3 below. Chosen among sides 3..11 by PSNR on
-            33 training images (CBSD432 crops, LSUN bedroom, church and conference, split train) at σ 5..50.
+        steps: σ on the 0–255 scale at which the side becomes 5 and 7; it is 3 below. Chosen among sides 3..11 by PSNR
+            on 29 training images (CBSD432 crops, LSUN bedroom, church and conference, split train) at σ 5..50.
     """
 
     name: ClassVar[str] = "local-wiener"

@@ -34,16 +34,14 @@ class NonLocalMeans(Method):
         search: side of the search window, odd.
         own: w_ii > 0.
 
-        All chosen by PSNR at σ 5, 10, 15, 25, 35, 50 on 7 to 8 training images, gray and colour (CBSD432 crops, LSUN
+        All chosen by PSNR at σ 5, 10, 15, 25, 35, 50 on 7 to 9 training images, gray and colour (CBSD432 crops, LSUN
         bedroom and church, split train), from a grid over a 0.7..3, h/σ 0.2..1.2, search 13, 21, 29, w_ii 0.1..1 and
         the largest other weight, and flat kernels of sides 3, 5, 7.
     """
 
     name: ClassVar[str] = "nlm"
     summary: ClassVar[str] = "non-local means: pixels averaged by likeness of the patches around them"
-    citation: ClassVar[str] = (
-        "A. Buades, B. Coll and J.-M. Morel, A non-local algorithm for image denoising, CVPR 2005"
-    )
+    citation: ClassVar[str] = "A. Buades, B. Coll and J.-M. Morel, A non-local algorithm for image denoising, CVPR 2005"
     tasks: ClassVar[tuple[str, ...]] = ("denoise",)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True

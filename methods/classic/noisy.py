@@ -18,7 +18,7 @@ class Noisy(Method):
 
     name: ClassVar[str] = "noisy"
     summary: ClassVar[str] = "the noisy image, untouched"
-    citation: ClassVar[str] = "identity"
+    citation: ClassVar[str] = "no source: the data as they are"
     tasks: ClassVar[tuple[str, ...]] = ("denoise",)
     decoupled: ClassVar[bool] = True
 

@@ -28,7 +28,7 @@ class Tikhonov(Method):
 
     Args:
         scale, power: λ(σ) = scale · (255 σ/25)^power, a line fitted in logarithms to the λ of highest PSNR at
-            σ 5, 10, 15, 25, 35, 50 on 33 training images (CBSD432 crops, LSUN bedroom, church and conference, split
+            σ 5, 10, 15, 25, 35, 50 on 29 training images (CBSD432 crops, LSUN bedroom, church and conference, split
             train); it loses less than 0.03 dB to each of them.
     """
 

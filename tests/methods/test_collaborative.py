@@ -1,0 +1,275 @@
+"""The collaborative filter: transforms, domain, matching, its φ, and its quality beside the `bm3d` package."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scipy.fft import dct
+from skimage import data
+from torch import Tensor
+
+from bigprior.fusion import Restoration
+from datasets.dataset import get_dataset
+from datasets.observation import Observation
+from datasets.task import Key, get_task
+from methods.classic.bm3d_package import bm3d_package
+from methods.classic.collaborative import (
+    CollaborativeWiener,
+    PatchGroups,
+    biorthogonal_matrix,
+    dct_matrix,
+    haar_matrix,
+    match_patches,
+    opponent_matrix,
+)
+
+SHAPES = [(1, 33, 47), (3, 33, 47), (1, 16, 16), (3, 16, 19)]
+BOUND = 0.15
+
+
+@cache
+def noisy(shape: tuple[int, int, int], sigma: float = 25, place: int = 0) -> Observation:
+    c, h, w = shape
+    crop = data.astronaut()[60 + place : 60 + place + h, 170 : 170 + w].astype(np.float32) / 255
+    clean = torch.from_numpy(crop).permute(2, 0, 1)[3 - c if c == 3 else 1 :][:c]
+    return get_task("denoise", sigma=f"{sigma}").degrade(clean, Key(0, "test", str(place)))
+
+
+@cache
+def restored(shape: tuple[int, int, int], sigma: float = 25, place: int = 0) -> Restoration:
+    return CollaborativeWiener().restore(noisy(shape, sigma, place))
+
+
+def groups(restoration: Restoration) -> PatchGroups:
+    assert isinstance(restoration.domain, PatchGroups)
+    return restoration.domain
+
+
+def psnr(image: Tensor, clean: Tensor) -> float:
+    return float(-10 * (image.clamp(0, 1) - clean).square().mean().log10())
+
+
+def test_dct_is_scipys() -> None:
+    reference = dct(np.eye(8), axis=0, norm="ortho")
+    np.testing.assert_allclose(dct_matrix(8).numpy(), reference, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "matrix", [dct_matrix(8), *(haar_matrix(2**k) for k in range(6)), opponent_matrix(1), opponent_matrix(3)]
+)
+def test_orthonormal(matrix: Tensor) -> None:
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(len(matrix), dtype=matrix.dtype), rtol=0, atol=1e-14)
+
+
+def test_haar_closed_form() -> None:
+    a, b = 0.5, 0.5**0.5
+    expected = [[a, a, a, a], [a, a, -a, -a], [b, -b, 0, 0], [0, 0, b, -b]]
+    torch.testing.assert_close(haar_matrix(4), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_wavelet_keeps_the_noise_level_and_the_mean() -> None:
+    matrix = biorthogonal_matrix(8)
+    torch.testing.assert_close(matrix.square().sum(1), torch.ones(8, dtype=torch.float64))
+    assert float(torch.linalg.cond(matrix)) < 3
+    flat = matrix @ torch.ones(8, dtype=torch.float64)
+    torch.testing.assert_close(flat[1:], torch.zeros(7, dtype=torch.float64), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_restoration_is_the_fusion_of_its_parts(shape: tuple[int, int, int]) -> None:
+    observation, restoration = noisy(shape), restored(shape)
+    phi, fidelity = restoration.phi, restoration.fidelity
+    assert phi is not None
+    assert fidelity is not None
+    assert restoration.image.shape == observation.y.shape
+    torch.testing.assert_close(restoration.recompose(), restoration.image, rtol=0, atol=1e-5)
+    assert float(phi.min()) > 0
+    assert float(phi.max()) <= 1
+    torch.testing.assert_close(groups(restoration).analysis(observation.y), fidelity, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_domain_reconstructs_perfectly_and_is_linear(shape: tuple[int, int, int]) -> None:
+    domain = groups(restored(shape))
+    generator = torch.Generator().manual_seed(3)
+    image = torch.rand(1, *shape, generator=generator)
+    coefficients = domain.analysis(image)
+    torch.testing.assert_close(domain.synthesis(coefficients), image, rtol=0, atol=1e-5)
+    other = torch.randn(coefficients.shape, generator=generator)
+    torch.testing.assert_close(
+        domain.synthesis(2 * coefficients - 3 * other), 2 * image - 3 * domain.synthesis(other), rtol=0, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 17, 21), (3, 16, 16)])
+def test_phi_is_the_wiener_filter_of_the_first_estimate(shape: tuple[int, int, int]) -> None:
+    """φ = σ²/(|T p|² + σ²): the |T p| that φ implies are the coefficients of one image."""
+    observation = noisy(shape).to(dtype=torch.float64)
+    assert observation.sigma is not None
+    restoration = CollaborativeWiener().restore(observation)
+    domain, phi = groups(restoration), restoration.phi
+    assert phi is not None
+    method = CollaborativeWiener()
+    # A threshold at which all is kept makes the first estimate y itself.
+    plain = CollaborativeWiener(threshold=0, threshold_chroma=0).restore(observation)
+    assert plain.fidelity is not None
+    assert plain.phi is not None
+    variance = float(observation.sigma) ** 2
+    torch.testing.assert_close(plain.phi, variance / (plain.fidelity.square() + variance))
+    # And one at which all goes makes it 0, and the filter erase everything.
+    erased = CollaborativeWiener(threshold=1e9, threshold_chroma=1e9).restore(observation)
+    assert erased.phi is not None
+    assert torch.equal(erased.phi, torch.ones_like(erased.phi))
+    assert torch.equal(erased.image, torch.zeros_like(observation.y))
+    assert method.threshold > 0
+    assert domain.positions.shape[0] == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 18), (3, 16, 16)])
+def test_pixel_map_is_the_diagonal_of_the_filter(shape: tuple[int, int, int]) -> None:
+    """For fixed φ the filter is linear, and 1 − φ of a pixel is what it keeps of itself. Exact with groups of one."""
+    method = CollaborativeWiener(group_wiener=1)
+    restoration = method.restore(noisy(shape).to(dtype=torch.float64))
+    domain, phi = groups(restoration), restoration.phi
+    assert phi is not None
+    c, h, w = shape
+    kept = torch.zeros(c * h * w, dtype=torch.float64)
+    for i in range(c * h * w):
+        delta = torch.zeros(1, c, h, w, dtype=torch.float64)
+        delta.view(-1)[i] = 1
+        kept[i] = domain.synthesis((1 - phi) * domain.analysis(delta)).view(-1)[i]
+    pixel = domain.pixel_map(phi)
+    torch.testing.assert_close(pixel, 1 - kept.view(1, c, h, w).mean(dim=1, keepdim=True))
+    mean = restoration.phi_mean()
+    assert mean is not None
+    torch.testing.assert_close(mean, pixel.mean().view(1))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_constant_phi_is_its_own_map(value: float) -> None:
+    restoration = restored((3, 33, 47))
+    assert restoration.phi is not None
+    pixel = groups(restoration).pixel_map(torch.full_like(restoration.phi, value))
+    torch.testing.assert_close(pixel, torch.full((1, 1, 33, 47), value))
+
+
+def test_matches_are_the_nearest_patches() -> None:
+    generator = torch.Generator().manual_seed(5)
+    image = torch.rand(21, 26, generator=generator, dtype=torch.float64)
+    table = image.unfold(0, 8, 1).unfold(1, 8, 1).reshape(-1, 64)
+    found = match_patches(table, (14, 19), step=3, window=99, k=8)  # the window is the whole image
+    distances = torch.cdist(table[found[0]], table)
+    expected = distances.topk(8, largest=False).indices
+    assert torch.equal(found.T, expected)
+    covered = torch.zeros(14 + 7, 19 + 7)
+    for i, j in zip(found[0] // 19, found[0] % 19, strict=True):
+        covered[i : i + 8, j : j + 8] += 1
+    assert covered.min() >= 1
+
+
+def test_matches_lie_in_the_window() -> None:
+    generator = torch.Generator().manual_seed(6)
+    places = (90, 71)
+    table = torch.rand(90 * 71, 64, generator=generator)
+    found = match_patches(table, places, step=3, window=9, k=16)
+    for axis in (found // 71, found % 71):
+        # A tile of references shares its candidates; near the border the window is moved, not cut.
+        assert int((axis - axis[0]).abs().max()) <= 8 * 3 + 9
+    assert found.unique(dim=1).shape == found.shape
+    assert all(len(group.unique()) == 16 for group in found.T)
+
+
+def test_batch_is_one_by_one_each_with_its_noise_level() -> None:
+    shape = (3, 33, 40)
+    parts = [noisy(shape, 15), noisy(shape, 50, place=40)]
+    together = CollaborativeWiener().restore(Observation.cat(parts))
+    for i, alone in enumerate([restored(shape, 15), restored(shape, 50, place=40)]):
+        assert torch.equal(together.image[i], alone.image[0])
+        means = together.phi_mean(), alone.phi_mean()
+        assert means[0] is not None
+        assert means[1] is not None
+        assert float(means[0][i]) == pytest.approx(float(means[1][0]), abs=1e-6)
+    torch.testing.assert_close(together.recompose(), together.image, rtol=0, atol=1e-5)
+
+
+def test_double_precision() -> None:
+    shape = (3, 33, 47)
+    double = CollaborativeWiener().restore(noisy(shape).to(dtype=torch.float64))
+    assert double.image.dtype == torch.float64
+    assert double.phi is not None
+    assert double.phi.dtype == torch.float64
+    torch.testing.assert_close(double.recompose(), double.image, rtol=0, atol=1e-12)
+    # A coefficient at the threshold or a near tie in matching may fall either way.
+    assert float((double.image - restored(shape).image).abs().mean()) < 1e-4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_without_noise_the_image_is_y(channels: int) -> None:
+    observation = noisy((channels, 33, 47), sigma=0)
+    restoration = restored((channels, 33, 47), sigma=0)
+    assert restoration.phi is not None
+    assert torch.equal(restoration.phi, torch.zeros_like(restoration.phi))
+    torch.testing.assert_close(restoration.image, observation.y, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_flat_gray_image_in_colour(level: float) -> None:
+    """Groups with nothing left in them (chroma here) keep the result finite, and flat areas come out flat."""
+    clean = torch.full((3, 32, 40), level)
+    observation = get_task("denoise", sigma="25").degrade(clean, Key(0, "test", "flat"))
+    image = CollaborativeWiener().restore(observation).image
+    assert float((image[0] - clean).square().mean().sqrt()) < 0.1 * 25 / 255
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 8, 30), (3, 11, 9)])
+def test_tiny_images(shape: tuple[int, int, int]) -> None:
+    restoration = CollaborativeWiener().restore(noisy(shape))
+    torch.testing.assert_close(restoration.recompose(), restoration.image, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="at least 8"):
+        CollaborativeWiener().restore(noisy((1, 7, 30)))
+
+
+@pytest.mark.parametrize("parameters", [{"step": 0}, {"step_wiener": 9}, {"group": 12}, {"window": 3}])
+def test_parameters_out_of_range(parameters: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="step|group|window"):
+        CollaborativeWiener(**parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_is_the_same_filter() -> None:
+    shape = (3, 65, 47)
+    image = CollaborativeWiener().restore(noisy(shape).to("cuda")).image
+    assert image.is_cuda
+    assert float((image.cpu() - restored(shape).image).abs().mean()) < 1e-4
+
+
+@pytest.mark.parametrize(("shape", "sigma"), [((1, 128, 128), 15), ((1, 128, 128), 50), ((3, 128, 96), 25)])
+def test_quality_beside_the_package(shape: tuple[int, int, int], sigma: float) -> None:
+    observation = noisy(shape, sigma)
+    assert observation.sigma is not None
+    assert observation.truth is not None
+    clean = observation.truth.clean
+    reference = psnr(bm3d_package(observation.y, observation.sigma), clean)
+    assert psnr(restored(shape, sigma).image, clean) >= reference - BOUND
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.parametrize(("dataset", "sigma", "limit"), [("set12", s, 12) for s in (15, 25, 50)] + [("cbsd68", 25, 10)])
+def test_quality_on_real_photographs(dataset: str, sigma: float, limit: int) -> None:
+    """The mean PSNR is at most 0.15 dB under that of the package."""
+    task = get_task("denoise", sigma=f"{sigma}")
+    differences = []
+    for entry in get_dataset(dataset).entries("test")[:limit]:
+        observation = task.degrade(entry.load(), Key(0, dataset, entry.name))
+        assert observation.sigma is not None
+        assert observation.truth is not None
+        clean = observation.truth.clean
+        ours = psnr(CollaborativeWiener().restore(observation).image, clean)
+        differences.append(ours - psnr(bm3d_package(observation.y, observation.sigma), clean))
+    assert len(differences) == limit
+    print(f"{dataset} σ={sigma}: {np.mean(differences):+.3f} dB over {limit} images")
+    assert np.mean(differences) >= -BOUND
