@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
+from adjustText import adjust_text
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -100,6 +100,7 @@ def _pareto(table: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 def time(summary: Summary, metric: Metric) -> Figure:
     """Mean quality against seconds per image on a logarithmic axis."""
     table = summary.table.dropna(subset=[metric.name, "seconds"])
+    rows = table.to_dict("records")
     figure, axis = plt.subplots(figsize=(6.4, 4.4))
     front = _pareto(table, metric)
     if len(front):
@@ -109,26 +110,16 @@ def time(summary: Summary, metric: Metric) -> Figure:
     hidden = table[table.phi_mean.isna()]
     axis.scatter(hidden.seconds, hidden[metric.name], s=42, color="white", edgecolor=INK, label="φ hidden")
     axis.set_xscale("log")
-    _names(axis, table, metric)
+    axis.margins(x=0.12, y=0.08)
     axis.set(xlabel="seconds per image, one thread", ylabel=_label(metric), title=summary.title)
     colours = plt.cm.ScalarMappable(norm=Normalize(0, 1), cmap=PHI_COLOURS)
     figure.colorbar(colours, ax=axis, label="mean φ, the share of prior", pad=0.02)
     axis.legend(loc="lower right", frameon=True)
     figure.tight_layout()
+    names = [axis.text(row["seconds"], row[metric.name], row["method"], fontsize=6.5, color=INK) for row in rows]
+    dots = list(table.seconds), list(table[metric.name])
+    adjust_text(names, *dots, ax=axis, expand=(1.25, 1.7), arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.5})
     return figure
-
-
-def _names(axis: Axes, table: pd.DataFrame, metric: Metric) -> None:
-    """Write each method's name beside its dot, moved down where it would lie on another."""
-    axis.figure.canvas.draw()
-    taken: list[tuple[float, float]] = []
-    for row in table.sort_values(metric.name, ascending=False).to_dict("records"):
-        x, y = axis.transData.transform((row["seconds"], row[metric.name]))
-        while any(abs(y - other) < 15 and abs(x - at) < 150 for at, other in taken):
-            y -= 4
-        taken.append((x, y))
-        at_x, at_y = axis.transData.inverted().transform((x + 9, y - 5))
-        axis.annotate(row["method"], (at_x, at_y), fontsize=6.5, color=INK)
 
 
 def sigma(done: pd.DataFrame, summary: Summary, metric: Metric) -> Figure:
@@ -155,19 +146,20 @@ def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Metric) -
     panels += [(m, f"{m}\n{scores[m]:.{metric.decimals}f} {metric.unit}".rstrip()) for m in summary.table.method
                if m in scores.index and (folder / f"{m}.png").exists()]  # fmt: skip
     rows = math.ceil(len(panels) / COLUMNS)
-    figure, axes = plt.subplots(2 * rows, COLUMNS, figsize=(1.55 * COLUMNS, 3.35 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
+    figure = plt.figure(figsize=(1.6 * COLUMNS, 3.75 * rows))
+    grid = figure.add_gridspec(rows, COLUMNS, left=0, right=0.94, bottom=0, top=0.95, wspace=0.03, hspace=0.17)
     for place, (name, title) in enumerate(panels):
-        line, column = 2 * (place // COLUMNS), place % COLUMNS
-        axes[line, column].imshow(imread(folder / f"{name}.png"), cmap="gray", vmin=0, vmax=1)
-        axes[line, column].set_title(title, fontsize=7, loc="center", pad=2)
+        # A panel is a picture and right under it its φ map.
+        above, below = grid[divmod(place, COLUMNS)].subgridspec(2, 1, hspace=0.02).subplots()
+        above.imshow(imread(folder / f"{name}.png"), cmap="gray", vmin=0, vmax=1)
+        above.set_title(title, fontsize=7, loc="center", pad=2)
         phi = folder / f"{name}.phi.png"
         if phi.exists():
-            axes[line + 1, column].imshow(imread(phi), cmap=PHI_COLOURS, vmin=0, vmax=1)
-        elif place > 1:
-            axes[line + 1, column].text(0.5, 0.5, "no φ per pixel", ha="center", va="center", fontsize=6.5, color="0.5")
-    figure.subplots_adjust(wspace=0.03, hspace=0.16)
+            below.imshow(imread(phi), cmap=PHI_COLOURS, vmin=0, vmax=1)
+        elif name in scores.index:
+            below.text(0.5, 0.5, "no φ per pixel", ha="center", va="center", fontsize=6.5, color="0.5")
+        for axis in (above, below):
+            axis.set_axis_off()
     colours = plt.cm.ScalarMappable(norm=Normalize(0, 1), cmap=PHI_COLOURS)
-    figure.colorbar(colours, ax=axes, label="φ: 0 data, 1 prior", fraction=0.015, pad=0.01)
+    figure.colorbar(colours, cax=figure.add_axes((0.955, 0.3, 0.012, 0.4)), label="φ: 0 data, 1 prior")
     return figure

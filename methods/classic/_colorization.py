@@ -100,7 +100,7 @@ def look_up(table: Tensor, luma: Tensor) -> Tensor:
     Returns:
         (N,2,H,W).
     """
-    n, _, height, width = luma.shape
+    n, _, height, _ = luma.shape
     level = (luma[:, 0] * 255 + 0.5) / 256
     row = ((torch.arange(height, dtype=luma.dtype, device=luma.device) + 0.5) / height).view(1, height, 1)
     where = torch.stack([row.expand_as(level), level], dim=-1) * 2 - 1

@@ -111,7 +111,7 @@ def sources(hole: Bools, patch: int) -> Bools:
     """Return where (top left corners) a patch fits into the image without touching the hole."""
     if min(hole.shape) < patch:
         return np.zeros((0, 0), dtype=bool)
-    return ~sliding_window_view(hole, (patch, patch)).any(axis=(-2, -1))
+    return np.logical_not(sliding_window_view(hole, (patch, patch)).any(axis=(-2, -1)))
 
 
 def targets(hole: Bools, patch: int, stride: int) -> NDArray[np.intp]:
@@ -166,7 +166,7 @@ def halved(image: Floats, hole: Bools) -> tuple[Floats, Bools]:
     hole = np.pad(hole, even, mode="edge")
     image = np.pad(image, [*even, (0, 0)], mode="edge")
     h, w = hole.shape
-    coarse = hole.reshape(h // 2, 2, w // 2, 2).any(axis=(1, 3))
+    coarse = np.logical_or.reduce(hole.reshape(h // 2, 2, w // 2, 2), axis=(1, 3))
     mean = image.reshape(h // 2, 2, w // 2, 2, -1).mean(axis=(1, 3))
     return np.where(coarse[..., None], 0, mean), coarse
 

@@ -156,7 +156,8 @@ def main(folder: Path = TABLES) -> None:
     Raises:
         SuiteError: the training images are not there.
     """
-    fitted, counts = {}, {}
+    fitted: dict[str, Floats] = {}
+    counts: dict[str, Floats] = {}
     held_out: dict[str, list[Tensor]] = {}
     for name in SETS:
         if (reason := get_dataset(name).available("train")) is not None:
@@ -164,7 +165,8 @@ def main(folder: Path = TABLES) -> None:
         images = [entry.load() for entry in get_dataset(name).entries("train")]
         fitted[name], held_out[name] = histogram(images[:FITTED]), images[FITTED:]
         counts[name] = fitted[name] + histogram(held_out[name])
-    fitted[TOGETHER], counts[TOGETHER] = sum(fitted.values()), sum(counts.values())
+    for histograms in (fitted, counts):
+        histograms[TOGETHER] = np.sum(list(histograms.values()), axis=0)
 
     card = CARD.format(fitted=FITTED, last=FITTED - 1)
     for name in (TOGETHER, *SETS):

