@@ -56,7 +56,7 @@ class Exemplar(Inpainting):
     patch: int = 7
     components: int = 12
     iterations: int = 10
-    finest: int = 2
+    finest: int = 6
     stride: int = 2
 
     def __post_init__(self) -> None:

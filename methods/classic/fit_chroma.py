@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -73,17 +74,22 @@ def lab(image: Tensor) -> Floats:
     return rgb2lab(image.permute(1, 2, 0).double().numpy())[..., 1:]
 
 
-def geometric_median(counts: Floats, iterations: int = 100) -> Floats:
-    """Return argmin_c Σ_k counts_k √(‖AB_k − c‖² + ¼), (...,2), for counts (...,colours), by Weiszfeld's iteration.
+def geometric_median(counts: Floats, ab: Floats, iterations: int = 100) -> Floats:
+    """Return argmin_c Σ_k counts_k √(‖ab_k − c‖² + ¼), (...,2), by Weiszfeld's iteration.
+
+    Args:
+        counts: (...,K), how often each colour occurs.
+        ab: (K,2), the colours.
+        iterations: of Weiszfeld, from the mean.
 
     The smoothing by half a bin keeps the iteration away from the poles.
     """
     weights = counts.reshape(-1, counts.shape[-1])
-    median = weights @ AB / weights.sum(axis=1, keepdims=True)
+    median = weights @ ab / weights.sum(axis=1, keepdims=True)
     for _ in range(iterations):
-        distance = np.sqrt((median[:, :1] - AB[:, 0]) ** 2 + (median[:, 1:] - AB[:, 1]) ** 2 + 0.25)
+        distance = np.sqrt((median[:, :1] - ab[:, 0]) ** 2 + (median[:, 1:] - ab[:, 1]) ** 2 + 0.25)
         pull = weights / distance
-        median = pull @ AB / pull.sum(axis=1, keepdims=True)
+        median = pull @ ab / pull.sum(axis=1, keepdims=True)
     return median.reshape(*counts.shape[:-1], 2)
 
 
@@ -95,7 +101,9 @@ def chroma_of(ab: Floats, luma: Floats) -> Floats:
     lightness = np.linspace(0, 100, 1001)
     result = np.empty_like(ab)
     for where in np.ndindex(luma.shape):
-        path = lab2rgb(np.column_stack([lightness, np.tile(ab[where], (len(lightness), 1))]))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*negative Z values")  # outside the cube: clipped, as meant
+            path = lab2rgb(np.column_stack([lightness, np.tile(ab[where], (len(lightness), 1))]))
         lumas = path @ np.array(LUMA)
         rgb = np.array([np.interp(luma[where], lumas, path[:, k]) for k in range(3)])
         result[where] = rgb[[2, 0]] - rgb @ np.array(LUMA)
@@ -104,6 +112,8 @@ def chroma_of(ab: Floats, luma: Floats) -> Floats:
 
 def fit(counts: Floats) -> dict[str, Floats]:
     """Fit the three tables (2,L,R) of (B−Y, R−Y) to a histogram."""
+    occurring = counts.any(axis=(0, 1))
+    counts, ab = counts[..., occurring], AB[occurring]
     # A cell that no training image reaches takes the median of all pixels.
     counts = counts + counts.sum(axis=(0, 1)) / counts.sum()
     smooth = {
@@ -116,7 +126,7 @@ def fit(counts: Floats) -> dict[str, Floats]:
         levels, rows = cells.shape[:2]
         # The mean byte of a bin, on the [0,1] scale.
         luma = ((np.arange(levels) + 0.5) * 256 / levels - 0.5) / 255
-        chroma = chroma_of(geometric_median(cells), np.repeat(luma[:, None], rows, axis=1))
+        chroma = chroma_of(geometric_median(cells, ab), np.repeat(luma[:, None], rows, axis=1))
         tables[name] = np.moveaxis(chroma, -1, 0).round(DIGITS)
     return tables
 

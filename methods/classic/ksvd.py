@@ -186,8 +186,10 @@ def code(patches: Tensor, dictionary: Tensor, target: float, most: int, coeffici
                 q.addcmul_(overlap, direction, value=-1)
                 column.append(overlap)
             length = q.norm(dim=1, keepdim=True)
-            q /= length.clamp(min=DEPENDENT)
-            part = (q * r).sum(dim=1, keepdim=True) * live[:, None]
+            useful = length >= DEPENDENT
+            q /= length.clamp_(min=DEPENDENT)
+            # A dependent atom and a patch that is done take nothing off: the coefficient is 0.
+            part = (q * r).sum(dim=1, keepdim=True) * (useful & live[:, None])
             r.addcmul_(part, q, value=-1)
             basis.append(q)
             if coefficients:
@@ -195,7 +197,7 @@ def code(patches: Tensor, dictionary: Tensor, target: float, most: int, coeffici
                 chosen.append(atom)
                 parts.append(part)
 
-            over = (r.square().sum(dim=1) <= target) | (length[:, 0] < DEPENDENT)
+            over = (r.square().sum(dim=1) <= target) | ~useful[:, 0]
             if k + 1 == most:
                 over.fill_(True)
             done = over & live
@@ -203,7 +205,9 @@ def code(patches: Tensor, dictionary: Tensor, target: float, most: int, coeffici
                 factor = torch.stack([pad(c[done], (0, k - i)) for i, c in enumerate(triangle)], dim=2)
                 value = torch.linalg.solve_triangular(factor, torch.stack([p[done] for p in parts], dim=1), upper=True)
                 atoms = torch.stack([c[done] for c in chosen], dim=1)
-                entries.append((index[done].repeat_interleave(k + 1), atoms.flatten(), value.flatten()))
+                taken = torch.ones_like(atoms, dtype=torch.bool)
+                taken[:, -1:] = useful[done]
+                entries.append((index[done, None].expand_as(atoms)[taken], atoms[taken], value[..., 0][taken]))
             live &= ~over
             count = int(live.sum())
             if count < 0.75 * len(live):  # patches that are done ride along until it pays to drop them
@@ -247,7 +251,9 @@ def update(patches: Tensor, dictionary: Tensor, codes: Codes) -> None:
         atoms[k] = direction / length
         error -= (error @ atoms[k])[:, None] * atoms[k]
         residual[users] = error
-    twins = (dictionary @ dictionary.T).abs().triu(diagonal=1).amax(dim=1) > ALIKE
-    poor = torch.nonzero(twins | torch.from_numpy(bounds[1:] == bounds[:-1]))[:, 0]
+    used = torch.from_numpy(bounds[1:] > bounds[:-1])
+    overlaps = (dictionary @ dictionary.T).abs() * used  # an atom that is going anyway is nobody's twin
+    twins = overlaps.tril(diagonal=-1).amax(dim=1) > ALIKE
+    poor = torch.nonzero(twins | ~used)[:, 0]
     worst = patches[torch.argsort(badness, descending=True, stable=True)[: len(poor)]]
     dictionary[poor[: len(worst)]] = worst / worst.norm(dim=1, keepdim=True)

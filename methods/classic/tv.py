@@ -61,13 +61,11 @@ class TotalVariation(Method):
     scale_colour: float = 1.136
     power_colour: float = 0.24
     smoothing: float = 0.05
-    iterations: int = 150
+    iterations: int = 200
 
     def strength(self, sigma: Tensor, channels: int) -> Tensor:
         """Return λ for σ on the [0,1] scale."""
-        scale, power = (
-            (self.scale_gray, self.power_gray) if channels == 1 else (self.scale_colour, self.power_colour)
-        )
+        scale, power = (self.scale_gray, self.power_gray) if channels == 1 else (self.scale_colour, self.power_colour)
         return scale * sigma * (sigma * 255 / 25) ** power
 
     def restore(self, observation: Observation) -> Restoration:

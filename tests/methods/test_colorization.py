@@ -130,7 +130,7 @@ def test_geometric_median_against_a_minimiser() -> None:
     def cost(c: np.ndarray, weights: np.ndarray) -> float:
         return float(weights @ np.sqrt(((AB - c) ** 2).sum(axis=1) + 0.25))
 
-    for median, weights in zip(geometric_median(counts, 1000), counts, strict=True):
+    for median, weights in zip(geometric_median(counts, AB, 1000), counts, strict=True):
         best = minimize(cost, np.zeros(2), args=(weights,), method="Nelder-Mead", options={"xatol": 1e-6})
         np.testing.assert_allclose(median, best.x, atol=1e-3)
         mean = weights @ AB / weights.sum()
@@ -153,7 +153,7 @@ def test_histogram_counts_every_pixel_in_its_cell() -> None:
     ab = rgb2lab(image.permute(1, 2, 0).double().numpy())[..., 1:]
     luma = Colorize().degrade(image, Key(0, "", "")).y[0, 0].numpy() * 255
     i, j = 37, 11
-    cell = int(round(luma[i, j])) * LEVELS // 256, i * ROWS // 64
+    cell = round(float(luma[i, j])) * LEVELS // 256, i * ROWS // 64
     colour = np.abs(AB - np.clip(np.rint(ab[i, j]), -AB_MAX, AB_MAX)).sum(axis=1).argmin()
     assert counts[(*cell, colour)] >= 2
     np.testing.assert_allclose(counts.sum(axis=(0, 2)), 2 * 64 * 50 / ROWS)

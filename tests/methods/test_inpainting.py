@@ -85,11 +85,10 @@ def test_observed_pixels_are_untouched_and_the_rest_is_prior(method: Inpainting,
 def test_a_constant_image_stays_constant(method: Inpainting) -> None:
     colour = np.array([0.25, 0.5, 0.8])
     for hole in holes(24, 31).values():
-        image = method.restore(observe(np.broadcast_to(colour, (24, 31, 3)), hole, torch.float64)).image
-        # OpenCV's fast marching adds up to a gray level or two of its own.
-        tolerance = 3 / 255 if isinstance(method, Telea) else 1e-6
-        torch.testing.assert_close(image, observe(np.broadcast_to(colour, (24, 31, 3)), hole & False).y.double(),
-                                   rtol=0, atol=tolerance)  # fmt: skip
+        image = method.restore(observe(np.tile(colour, (24, 31, 1)), hole, torch.float64)).image
+        # OpenCV's fast marching adds a few gray levels of its own, and its channels are float32.
+        tolerance = {"telea": 4 / 255, "navier-stokes": 1e-4}.get(method.name, 1e-6)
+        assert np.abs(image.numpy() - colour[:, None, None]).max() < tolerance
 
 
 @each_fill

@@ -1,0 +1,127 @@
+"""Make the committed results again: `python -m benchmarks.regenerate [NAME ...]`, then the README's block from them.
+
+Every folder `results/NAME/` is an ordinary run; what is there already is not measured again. `--readme` only rewrites
+the README's block from the records that are there, so no number in it is typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.environment import ROOT
+from benchmarks.records import RecordFile, write_atomically
+from benchmarks.run import parser, run
+from benchmarks.summary import BEST, TIED, Summary, summarise, to_markdown
+from datasets.cli import guarded
+from datasets.errors import SuiteError, unknown
+
+# Slow rows are left out of the larger sets; they are in the tables of the smaller ones.
+QUICK = "noisy,local-wiener,fourier-wiener,tikhonov,tv,bilateral,nlm,wavelet,collaborative-wiener,bm3d"
+LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
+RUNS = {
+    "denoise-photos": "--task denoise",
+    "denoise-blind-photos": "--task denoise --sigma 5:50",
+    "inpaint-center-photos": "--task inpaint-center",
+    "inpaint-random-photos": "--task inpaint-random",
+    "colorize-photos": "--task colorize",
+    "denoise-set12-15": "--task denoise --dataset set12 --sigma 15",
+    "denoise-set12-25": "--task denoise --dataset set12 --sigma 25",
+    "denoise-set12-50": "--task denoise --dataset set12 --sigma 50",
+    "denoise-bsd68-25": f"--task denoise --dataset bsd68 --sigma 25 --methods {QUICK}",
+    "denoise-cbsd68-25": f"--task denoise --dataset cbsd68 --sigma 25 --methods {QUICK}",
+    **{f"inpaint-center-{s}": f"--task inpaint-center --dataset {s} --protocol paper" for s in LSUN},
+    **{f"inpaint-random-{s}": f"--task inpaint-random --dataset {s} --protocol paper" for s in LSUN},
+    **{f"colorize-{s}": f"--task colorize --dataset {s} --protocol paper" for s in LSUN},
+}
+"""Name of the folder in `results/` → arguments of `python -m benchmarks.run`."""
+MAIN = "denoise-photos"
+BEGIN, END = "<!-- results: python -m benchmarks.regenerate --readme -->", "<!-- end of results -->"
+
+
+def folder(name: str) -> Path:
+    """Where a committed run is."""
+    return ROOT / "results" / name
+
+
+def make(name: str) -> None:
+    """Do what is missing of a committed run."""
+    os.chdir(ROOT)  # so that run.json holds a path that means the same in every clone
+    run(parser().parse_args([*RUNS[name].split(), "--out", f"results/{name}"]))
+
+
+def read(name: str) -> Summary:
+    """Summarise the stored records of a committed run.
+
+    Raises:
+        SuiteError: it has not been made.
+    """
+    path = folder(name)
+    if not (path / "run.json").exists():
+        raise SuiteError(f"results/{name} is not there: python -m benchmarks.regenerate {name}")
+    return summarise(RecordFile(path / "records.csv").load().frame(), json.loads((path / "run.json").read_text()))
+
+
+def _overview(names: Sequence[str]) -> list[str]:
+    """One line per run: the best honest row, those not significantly worse, and what doing nothing gives."""
+    lines = ["| run | images | best | score | not significantly worse |", "| --- | ---: | --- | ---: | --- |"]
+    for name in names:
+        summary = read(name)
+        first = summary.metrics[0]
+        marks = summary.table[f"{first.name}_mark"]
+        best = summary.table[marks == BEST]
+        if best.empty:
+            continue
+        row = best.iloc[0]
+        low, high = row[f"{first.name}_low"], row[f"{first.name}_high"]
+        score = f"{first.title} {row[first.name]:.{first.decimals}f} {first.unit}".rstrip()
+        interval = f"[{low:.{first.decimals}f}, {high:.{first.decimals}f}]"
+        tied = ", ".join(summary.table.method[marks == TIED])
+        lines.append(
+            f"| [{name}](results/{name}/summary.md) | {row.images} | {row.method} | {score} {interval} | {tied} |"
+        )
+    return lines
+
+
+def readme_block() -> str:
+    """The README's results: the main table and one line per committed run."""
+    heading, _, table = to_markdown(read(MAIN)).partition("\n\n")
+    there = [name for name in RUNS if (folder(name) / "run.json").exists()]
+    overview = "\n".join(_overview(there))
+    return f"{BEGIN}\n\n**{heading.lstrip('# ')}**\n\n{table}\nAll committed runs, each with its table:\n\n{overview}\n\n{END}"
+
+
+def rewrite_readme(path: Path = ROOT / "README.md") -> None:
+    """Put the block into the README.
+
+    Raises:
+        SuiteError: the README has lost the block's marks.
+    """
+    text = path.read_text()
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SuiteError(f"{path} has no block between '{BEGIN}' and '{END}'.")
+    write_atomically(path, (head + readme_block() + tail).encode())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    p = argparse.ArgumentParser(prog="python -m benchmarks.regenerate", description=(__doc__ or "").split("\n")[0])
+    p.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNS)} (default: all)")
+    p.add_argument("--readme", action="store_true", help="only rewrite the README's block from what is there")
+    arguments = p.parse_args(argv)
+    for name in [] if arguments.readme else arguments.names or RUNS:
+        if name not in RUNS:
+            raise unknown("committed run", name, RUNS)
+        make(name)
+    rewrite_readme()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))
