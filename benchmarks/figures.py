@@ -150,7 +150,7 @@ def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Metric) -
     grid = figure.add_gridspec(rows, COLUMNS, left=0, right=0.94, bottom=0, top=0.95, wspace=0.03, hspace=0.17)
     for place, (name, title) in enumerate(panels):
         # A panel is a picture and right under it its φ map.
-        above, below = grid[divmod(place, COLUMNS)].subgridspec(2, 1, hspace=0.02).subplots()
+        above, below = grid[divmod(place, COLUMNS)].subgridspec(2, 1, hspace=0.02).subplots(squeeze=False)[:, 0]
         above.imshow(imread(folder / f"{name}.png"), cmap="gray", vmin=0, vmax=1)
         above.set_title(title, fontsize=7, loc="center", pad=2)
         phi = folder / f"{name}.phi.png"

@@ -92,7 +92,8 @@ def readme_block() -> str:
     heading, _, table = to_markdown(read(MAIN)).partition("\n\n")
     there = [name for name in RUNS if (folder(name) / "run.json").exists()]
     overview = "\n".join(_overview(there))
-    return f"{BEGIN}\n\n**{heading.lstrip('# ')}**\n\n{table}\nAll committed runs, each with its table:\n\n{overview}\n\n{END}"
+    title = f"**{heading.lstrip('# ')}**"
+    return "\n\n".join([BEGIN, title, table.rstrip("\n"), "All committed runs, each with its table:", overview, END])
 
 
 def rewrite_readme(path: Path = ROOT / "README.md") -> None:

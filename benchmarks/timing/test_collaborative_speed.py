@@ -25,7 +25,7 @@ ROUNDS = 3
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["gray", "colour"])
-@pytest.mark.parametrize("side", [256, 384, 512])
+@pytest.mark.parametrize("side", [256, 512])
 def test_restore(benchmark: BenchmarkFixture, side: int, channels: int) -> None:
     assert torch.get_num_threads() == 1
     entry = get_dataset("photos").entries("test")[0]

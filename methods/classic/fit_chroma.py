@@ -2,7 +2,8 @@
 
 For a luma y and relative row r, the table holds the median colour of the training pixels near (y, r): AuC is
 100 (1 − E min(⌈d⌉, 150) / 150) with d the CIE76 distance in the ab plane, so its maximiser is, up to the rounding, the
-geometric median argmin_c E‖ab − c‖. Fitted and validated on images of one set, it scores above the mean and the mode.
+geometric median argmin_c E‖ab − c‖. Fitted on bedrooms or churches and validated on others of the kind, it scores above
+the mean (by 0.02 and 0.13) and the mode (by 1.5 and 0.2) given luma.
 
 Everything follows from one histogram of (luma, row, ab) per training set. It is smoothed by a Gaussian over luma and
 row, since neighbouring cells share pixels of few images and would otherwise learn those images.

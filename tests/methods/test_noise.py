@@ -9,7 +9,13 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from methods.noise import _covariance_spectrum, _noise_variance, estimate_sigma
+from methods.noise import (
+    _covariance_spectrum,
+    _flat_gradient_energy,
+    _gradient_energy,
+    _noise_variance,
+    estimate_sigma,
+)
 from tests.methods.denoising import observe, photograph
 
 SIGMAS = [5, 10, 25, 50]
@@ -31,10 +37,11 @@ def test_known_level_is_found(clean: Tensor, sigma: int) -> None:
     assert estimate == pytest.approx(sigma, abs=0.2 + 0.02 * sigma)
 
 
-def test_closer_than_the_median_of_wavelet_coefficients() -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_closer_than_the_median_of_wavelet_coefficients(channels: int) -> None:
     ours, theirs = [], []
     for sigma in SIGMAS:
-        y = observe(photograph(192, 192), sigma).y
+        y = observe(photograph(192, 192, channels), sigma).y
         mad = skimage.restoration.estimate_sigma(y[0].numpy(), channel_axis=0, average_sigmas=True)
         ours.append(abs(255 * float(estimate_sigma(y)) - sigma))
         theirs.append(abs(255 * mad - sigma))
@@ -51,7 +58,30 @@ def test_strips_do_not_change_the_covariance() -> None:
     image = photograph(70, 41, 1)[0]
     patches = torch.nn.functional.unfold(image[None], 8)[0]
     expected = np.linalg.eigvalsh(np.cov(patches.numpy(), bias=True))
-    assert np.allclose(_covariance_spectrum(image).numpy(), expected, atol=1e-12)
+    assert np.allclose(_covariance_spectrum(image, 8).numpy(), expected, atol=1e-12)
+    chosen = torch.from_numpy(np.random.RandomState(0).rand(63, 34) < 0.5)
+    expected = np.linalg.eigvalsh(np.cov(patches[:, chosen.flatten()].numpy(), bias=True))
+    assert np.allclose(_covariance_spectrum(image, 8, chosen).numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [3, 5, 8])
+def test_gradient_energy(side: int) -> None:
+    image = photograph(17, 20, 1)[0]
+    energy = _gradient_energy(image, side)
+    patch = image[0, 4 : 4 + side, 7 : 7 + side].numpy()
+    down, across = np.gradient(patch)
+    assert float(energy[4, 7]) == pytest.approx((down[1:-1] ** 2).sum() + (across[:, 1:-1] ** 2).sum())
+    noise = torch.from_numpy(np.random.RandomState(0).standard_normal((1, 600, 600)))
+    accepted = (_gradient_energy(noise, side) <= _flat_gradient_energy(side)).double().mean()
+    assert float(accepted) == pytest.approx(0.99, abs=0.01)
+
+
+def test_gray_texture_is_not_noise() -> None:
+    """Half of the image is a texture without noise-like directions to spare; the flat half decides."""
+    random = np.random.RandomState(3)
+    clean = torch.full((1, 1, 192, 192), 0.5, dtype=torch.float64)
+    clean[..., :96] += torch.from_numpy(0.1 * random.standard_normal((192, 96)))
+    assert 255 * float(estimate_sigma(observe(clean, 5).y)) == pytest.approx(5, abs=0.2)
 
 
 def test_mean_meets_median() -> None:
