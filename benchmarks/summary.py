@@ -23,6 +23,9 @@ from benchmarks.statistics import bootstrap_interval, not_worse
 NEAR_EXACT = 60.0
 """dB. A restoration this close says that the image has nothing to restore (a gray photograph in colorization)."""
 
+FEW = 10
+"""Images. Percentile bootstrap intervals of fewer are known to be too narrow."""
+
 BEST, TIED = "best", "tied"
 
 
@@ -158,6 +161,8 @@ def _notes(
         "(paired bootstrap over the images, 95%). φ: mean reliance on the prior, empty where the method hides it. "
         "s/image: one thread, `restore` alone."
     )
+    if asked < FEW:
+        notes.append(f"With only {asked} images the intervals are too narrow: read them as a hint.")
     if table.oracle.any():
         notes.append("(oracle): told what is hidden from the others; never marked best.")
     if exact:
@@ -206,17 +211,17 @@ def _metric_cell(metric: Metric, interval: bool) -> Callable[[Any], str]:
     return cell
 
 
-def _columns(summary: Summary, interval: bool = True) -> list[_Column]:
-    """The printed columns: those with something in them."""
+def _columns(summary: Summary, intervals: int) -> list[_Column]:
+    """The printed columns: those with something in them, the first `intervals` metrics with their interval."""
     table = summary.table
     columns = [_Column("method", lambda row: row["method"] + (" (oracle)" if row["oracle"] else ""))]
     if (table.images < table.asked).any():
         columns.append(_Column("images", lambda row: f"{row['images']}/{row['asked']}"))
-    for metric in summary.metrics:
+    for place, metric in enumerate(summary.metrics):
         if table[metric.name].notna().any():
             unit = f" {metric.unit}" if metric.unit else ""
             arrow = "↑" if metric.higher_is_better else "↓"
-            columns.append(_Column(f"{metric.title}{unit} {arrow}", _metric_cell(metric, interval), metric.name))
+            columns.append(_Column(f"{metric.title}{unit} {arrow}", _metric_cell(metric, place < intervals), metric.name))
     first = summary.metrics[0]
     if table[first.name].notna().any():
         columns.append(_Column("median", lambda row: _number(row[f"{first.name}_median"], first.decimals)))
@@ -235,7 +240,7 @@ SIGNS = {BEST: "*", TIED: "+", "": ""}
 
 def to_markdown(summary: Summary) -> str:
     """The table in Markdown: best in bold, signs as in the notes."""
-    columns = _columns(summary)
+    columns = _columns(summary, intervals=len(summary.metrics))
     lines = [f"# {summary.title}", "", "| " + " | ".join(c.head for c in columns) + " |"]
     lines.append("| --- |" + " ---: |" * (len(columns) - 1))
     for row in summary.table.to_dict("records"):
@@ -256,7 +261,7 @@ _TEX |= str.maketrans({"–": "--", "×": r"$\times$"})
 
 def to_latex(summary: Summary) -> str:
     """The table in LaTeX (booktabs): best in bold, not significantly worse underlined; intervals are in the CSV."""
-    columns = _columns(summary, interval=False)
+    columns = _columns(summary, intervals=0)
     lines = [r"% requires \usepackage{booktabs}", r"\begin{table}", r"\centering"]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", r"\toprule"]
     lines += [" & ".join(c.head.translate(_TEX) for c in columns) + r" \\", r"\midrule"]
@@ -275,9 +280,9 @@ def to_latex(summary: Summary) -> str:
 
 
 def to_terminal(summary: Summary) -> Table:
-    """The table for the terminal."""
+    """The table for the terminal: the interval of the first metric only, so that it fits."""
     table = Table(title=summary.title, title_justify="left", header_style="bold", pad_edge=False)
-    columns = _columns(summary)
+    columns = _columns(summary, intervals=1)
     for number, column in enumerate(columns):
         table.add_column(column.head, justify="right" if number else "left", no_wrap=True)
     for row in summary.table.to_dict("records"):

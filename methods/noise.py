@@ -109,10 +109,11 @@ def _gradient_energy(image: Tensor, side: int) -> Tensor:
 
 
 def _flat_gradient_energy(side: int) -> float:
-    """Return the gradient energy that a patch of pure unit noise stays under with probability CONFIDENCE.
+    """Return the gradient energy that a patch of pure unit noise stays under with a probability near CONFIDENCE.
 
-    A gamma distribution with the mean of the energy and the rank of its quadratic form: side (side − 2) terms in each
-    direction, of mean 1/2; images of period 2 in both directions, four of them, have no central differences.
+    Approximated, as in the paper, by a gamma distribution with the mean of the energy and the rank of its quadratic
+    form: side (side − 2) terms in each direction, of mean 1/2; images of period 2 in both directions, four of them,
+    have no central differences.
     """
     rank, trace = side * side - 4, side * (side - 2)
     return float(gamma.ppf(CONFIDENCE, rank / 2, scale=2 * trace / rank))
