@@ -221,7 +221,9 @@ def _columns(summary: Summary, intervals: int) -> list[_Column]:
         if table[metric.name].notna().any():
             unit = f" {metric.unit}" if metric.unit else ""
             arrow = "↑" if metric.higher_is_better else "↓"
-            columns.append(_Column(f"{metric.title}{unit} {arrow}", _metric_cell(metric, place < intervals), metric.name))
+            columns.append(
+                _Column(f"{metric.title}{unit} {arrow}", _metric_cell(metric, place < intervals), metric.name)
+            )
     first = summary.metrics[0]
     if table[first.name].notna().any():
         columns.append(_Column("median", lambda row: _number(row[f"{first.name}_median"], first.decimals)))

@@ -21,7 +21,7 @@ class Domain(ABC):
         """Return the image (N,C,H,W) that the coordinates stand for."""
 
     def mean(self, phi: Tensor) -> Tensor:
-        """Return the mean reliance per image (N,): the plain mean over the coordinates unless a domain says otherwise."""
+        """Return the mean reliance per image (N,), unless a domain says otherwise the plain mean of its coordinates."""
         return phi.flatten(1).mean(dim=1)
 
     def pixel_map(self, phi: Tensor) -> Tensor | None:

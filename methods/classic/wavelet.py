@@ -131,10 +131,9 @@ class WaveletShrinkage(Method):
     De-Noising", Wavelets and Statistics, 1995. Deviation: images are continued by reflection, not periodically, so
     that no seam is spun in.
 
-    The parameters were chosen on eight CBSD432 crops, colour and gray, σ 5, 15, 25 and 50, among haar, db2, db3, sym4,
-    sym8 and coif2, 3 to 5 levels, 1 to 8 shifts, spacings 1, 3, 5 and 7. At σ 25 in colour, opponent channels gain 2 dB
-    on RGB and 4 shifts 1 dB on none; 8 shifts of spacing 1 are at most 0.03 dB better than 4 of
-    spacing 5.
+    The parameters were chosen on eight CBSD432 crops: at σ 25 in colour among haar, db2, db3, sym4, sym8 and coif2 and
+    3 to 5 levels, then at σ 5, 25 and 50, colour and gray, among db2 and sym4 and spacings 1, 3, 5 and 7. Opponent
+    channels gain 2 dB on RGB (σ 25), 4 shifts 1 dB on none; 8 shifts of spacing 1 add at most 0.03 dB.
     """
 
     name: ClassVar[str] = "wavelet"
