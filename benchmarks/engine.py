@@ -8,35 +8,17 @@ first (so that no worker is left with a long one at the end).
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from itertools import groupby
-from multiprocessing.context import BaseContext
 
+from benchmarks.processes import local_processes
 from benchmarks.records import Record
-from benchmarks.worker import THREAD_VARIABLES, THREADS, Item, Job, Outcome, prepare_process, work
+from benchmarks.worker import Item, Job, Outcome, work
 from datasets.dataset import get_dataset
 
 ExecutorFactory = Callable[[int], Executor]
-SETTINGS = "RESTORATION_"
-"""Prefix of the environment variables that the suite reads."""
-
-
-def local_processes(jobs: int) -> Executor:
-    """A pool of processes on this machine, each computing on one thread."""
-    forkserver = "forkserver" in multiprocessing.get_all_start_methods()
-    context: BaseContext = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-    if forkserver:
-        # One clean server imports torch once; its children start in milliseconds and inherit no threads.
-        context.set_forkserver_preload(["benchmarks.worker", "methods.registry"])
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(THREADS)  # read by the libraries when the server imports them
-    # The server may be older than what the caller has since set.
-    settings = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_process, initargs=(settings,))
 
 
 class _Queue:

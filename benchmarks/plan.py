@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import environment
+from benchmarks.processes import THREADS
 from benchmarks.protocol import get_protocol
 from benchmarks.records import VERSION, RecordFile, write_atomically
 from benchmarks.rows import Row, select
 from benchmarks.store import Store
-from benchmarks.worker import THREADS, Item, Job
+from benchmarks.worker import Item, Job
 from datasets.dataset import Dataset, Entry, get_dataset
 from datasets.errors import SuiteError
 from datasets.task import Task, get_task, tasks

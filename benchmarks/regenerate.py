@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks.environment import ROOT
 from benchmarks.records import RecordFile, write_atomically
-from benchmarks.run import parser, run
+from benchmarks.run import parser
+from benchmarks.session import run
 from benchmarks.summary import BEST, TIED, Summary, summarise, to_markdown
 from datasets.cli import guarded
 from datasets.errors import SuiteError, unknown

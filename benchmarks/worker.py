@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.processes import THREADS
 from benchmarks.records import Record
 from benchmarks.rows import Row
 from benchmarks.scoring import Prepared, Scorer
@@ -32,9 +33,6 @@ from datasets.observation import Observation
 from datasets.task import Key, Task, get_task
 from methods.base import Method
 
-THREADS = 1
-"""Threads of a worker. One, always: sums then have one order, and so numbers equal whatever --jobs is."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 WARM_UP_SIDE = 32
 KEPT_IMAGES = 16
 """At least the largest batch, so that no image is degraded twice."""

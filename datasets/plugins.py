@@ -21,7 +21,8 @@ PLUGIN_FOLDERS = "RESTORATION_PLUGINS"
 T = TypeVar("T")
 
 
-def _package_modules(package: str) -> list[ModuleType]:
+def package_modules(package: str) -> list[ModuleType]:
+    """Import every module of a package, recursively, but those whose name begins with an underscore."""
     root = importlib.import_module(package)
     found = []
     for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
@@ -68,7 +69,7 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
         SuiteError: two classes claim one name, or a plugin cannot be imported.
     """
     found: dict[str, type[T]] = {}
-    for module in _package_modules(package) + _plugin_modules():
+    for module in package_modules(package) + _plugin_modules():
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or not issubclass(cls, base) or inspect.isabstract(cls):
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, unfold
 
@@ -116,4 +116,4 @@ def _flat_gradient_energy(side: int) -> float:
     have no central differences.
     """
     rank, trace = side * side - 4, side * (side - 2)
-    return float(gamma.ppf(CONFIDENCE, rank / 2, scale=2 * trace / rank))
+    return float(gammaincinv(rank / 2, CONFIDENCE)) * 2 * trace / rank

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from benchmarks.run import parser, run
+from benchmarks.run import parser
+from benchmarks.session import run
 
 Runner = Callable[..., int]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.engine import execute, local_processes
+from benchmarks.engine import execute
 from benchmarks.environment import ROOT
+from benchmarks.processes import local_processes
 from benchmarks.records import TIMINGS, RecordFile
 from benchmarks.rows import Row
 from benchmarks.worker import Item, Job

@@ -190,9 +190,10 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from datasets import fetch
 from datasets.__main__ import main
+from datasets.cli import guarded
 row = fetch.Remote({PATH!r}, {"0" * 64!r}, {len(CONTENT)}, "http://127.0.0.1:{site.server_port}/stall")
 fetch.registry = lambda: {{{PATH!r}: row}}
-sys.exit(main(["fetch", "all"]))
+sys.exit(guarded(lambda: main(["fetch", "all"])))
 """
     root = Path(__file__).parents[2]
     child = subprocess.Popen([sys.executable, "-c", program], cwd=root, stderr=subprocess.PIPE, text=True)
@@ -202,7 +203,7 @@ sys.exit(main(["fetch", "all"]))
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=30)
     assert child.returncode == 130
-    assert errors.startswith("error: interrupted")
+    assert errors.startswith("stopped:")
     assert errors.count("\n") == 1
     assert files(cache) == []
 
