@@ -72,6 +72,9 @@ class TabulatedChroma(Colorization):
         if self.trained_on not in trained():
             raise unknown("chroma table", self.trained_on, trained())
 
+    def weights(self) -> tuple[Path, ...]:
+        return (TABLES / f"{self.trained_on}.json",)
+
     def chroma(self, luma: Tensor) -> Tensor:
         return look_up(load_table(self.trained_on, self.statistic).to(luma), luma)
 

@@ -22,6 +22,7 @@ from bigprior.domains import Domain
 from bigprior.fusion import Restoration, fuse
 from datasets.observation import Observation
 from methods.base import Method, noise_level
+from methods.classic._colour import change, opponent_matrix
 
 PATCH = 8
 """Side of the patches."""
@@ -59,14 +60,6 @@ def biorthogonal_matrix(n: int) -> Tensor:
         warnings.simplefilter("ignore", UserWarning)  # every level sees the border, which is meant
         columns = [np.concatenate(pywt.wavedec(e, "bior1.5", "periodization", level=levels)) for e in np.eye(n)]
     matrix = torch.from_numpy(np.stack(columns, axis=1))
-    return matrix / matrix.norm(dim=1, keepdim=True)
-
-
-def opponent_matrix(channels: int) -> Tensor:
-    """Return the orthonormal opponent transform (C,C) in float64: rows R+G+B, R−B, R−2G+B; the number 1 for gray."""
-    if channels == 1:
-        return torch.ones(1, 1, dtype=torch.float64)
-    matrix = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]], dtype=torch.float64)
     return matrix / matrix.norm(dim=1, keepdim=True)
 
 
@@ -176,7 +169,7 @@ class PatchGroups(Domain):
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates (N,C,K,G,64) of an image (N,C,H,W)."""
-        opponents = torch.einsum("dc,nchw->ndhw", self.colour, image)
+        opponents = change(image, self.colour)
         coefficients = image.new_empty(*image.shape[:2], *self.positions.shape[1:], PATCH**2)
         for opponent, positions, out in zip(opponents, self.positions, coefficients, strict=True):
             for c, channel in enumerate(opponent):
@@ -186,7 +179,7 @@ class PatchGroups(Domain):
         return coefficients
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
-        return torch.einsum("dc,ndhw->nchw", self.colour, self._means(coefficients, squared=False))
+        return change(self._means(coefficients, squared=False), self.colour.T)
 
     def pixel_map(self, phi: Tensor) -> Tensor:
         """Return φ per pixel (N,1,H,W): the weighted mean over all patches of the reliance of a pixel in its patch.
@@ -346,12 +339,12 @@ class CollaborativeWiener(Method):
         colour = opponent_matrix(y.shape[1]).to(y)
         filtered = []
         # One by one: a large image has hundreds of megabytes of coefficients.
-        for image, sigma in zip(torch.einsum("dc,nchw->ndhw", colour, y), noise_level(observation).to(y), strict=True):
+        for image, sigma in zip(change(y, colour), noise_level(observation).to(y), strict=True):
             estimate = self._hard_threshold(wavelet, image, sigma)
             filtered.append(self._wiener(dct, image, estimate, sigma))
         opponents, positions, weights, fidelity, phi = (_stack(parts) for parts in zip(*filtered, strict=True))
         return Restoration(
-            torch.einsum("dc,ndhw->nchw", colour, opponents),
+            change(opponents, colour.T),
             fidelity,
             y.new_zeros(len(y), 1, 1, 1, 1),
             phi,

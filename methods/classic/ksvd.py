@@ -14,7 +14,7 @@ from torch.nn.functional import fold, pad, unfold
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
 from methods.base import Method, noise_level
-from methods.classic._colour import change, opponent
+from methods.classic._colour import change, opponent_matrix
 
 CHUNK = 1024
 """Patches coded at a time: small enough for the cache."""
@@ -82,7 +82,7 @@ class KSVD(Method):
         # n/(λ + n) with λ = weight/σ, in a form that is right at σ = 0.
         scaled = cover * sigma[:, None, None, None]
         phi = scaled / (self.weight + scaled)
-        matrix = opponent(y)
+        matrix = opponent_matrix(y.shape[1]).to(y)
         # Thresholds decide which atoms are chosen: in one precision, every dtype makes the same choices.
         channels = change(y, matrix).float()
         totals = torch.stack([

@@ -16,7 +16,7 @@ from bigprior.domains import Domain
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
 from methods.base import Method, noise_level
-from methods.classic._colour import change, opponent
+from methods.classic._colour import change, opponent_matrix
 
 AXES = (-2, -1)
 MODE = "symmetric"
@@ -65,7 +65,7 @@ class Wavelets(Domain):
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates of an image (N,C,H,W)."""
-        array = change(image, opponent(image)).cpu().numpy()
+        array = change(image, opponent_matrix(image.shape[1]).to(image)).cpu().numpy()
         shifted = []
         last = self._starts[-1]
         for a, b in product(self._starts, repeat=2):
@@ -78,7 +78,7 @@ class Wavelets(Domain):
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
         image = self._inverse(coefficients, pywt.Wavelet(self.wavelet))
-        return change(image, opponent(image).T)
+        return change(image, opponent_matrix(image.shape[1]).to(image).T)
 
     def pixel_map(self, phi: Tensor) -> Tensor:
         """Return the mean of φ over the coefficients that make up a pixel, weighted by their squared synthesis weights.

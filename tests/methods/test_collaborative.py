@@ -15,6 +15,7 @@ from bigprior.fusion import Restoration
 from datasets.dataset import get_dataset
 from datasets.observation import Observation
 from datasets.task import Key, get_task
+from methods.classic._colour import opponent_matrix
 from methods.classic.bm3d_package import bm3d_package
 from methods.classic.collaborative import (
     CollaborativeWiener,
@@ -23,7 +24,6 @@ from methods.classic.collaborative import (
     dct_matrix,
     haar_matrix,
     match_patches,
-    opponent_matrix,
 )
 
 SHAPES = [(1, 33, 47), (3, 33, 47), (1, 16, 16), (3, 16, 19)]
