@@ -165,6 +165,7 @@ class RecordFile:
         data = (",".join(COLUMNS) + "\n" + "".join(map(_format, ordered))).encode()
         write_atomically(self.path, data)
         self._size = len(data)
+        self.records = {record.key: record for record in ordered}
 
     def frame(self) -> pd.DataFrame:
         """The records as a table: numbers as floats with NaN for "not measured", text as text."""

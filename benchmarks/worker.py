@@ -116,6 +116,8 @@ def _prepared(job: Job, image: str) -> Prepared:
 def _method(row: Row, job: Job) -> Method:
     """Build the method and warm it up on a small image, so that no first-call cost is timed."""
     method = row.build()
+    if not method.warm_up:
+        return method
     side = WARM_UP_SIDE
     ramp = torch.linspace(0, 1, side).expand(side, side)
     clean = torch.stack([ramp, ramp.T, 1 - ramp])

@@ -41,6 +41,8 @@ class Method(ABC):
     """True if the method looks at the clean image: an upper bound, never a competitor."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Kinds of device the method computes on; elsewhere it is given and returns CPU tensors."""
+    warm_up: ClassVar[bool] = True
+    """False if a first call costs no more than any other: then no small image is restored before the timed one."""
     batch_size: ClassVar[int] = 1
     """How many images of one size the runner hands over at once."""
 

@@ -38,6 +38,7 @@ class BM3DFusion(Method):
     tasks: ClassVar[tuple[str, ...]] = ("denoise",)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
+    warm_up: ClassVar[bool] = False
 
     phi: float = 0.98
 

@@ -36,6 +36,7 @@ class BM3DPackage(Method):
     tasks: ClassVar[tuple[str, ...]] = ("denoise",)
     decoupled: ClassVar[bool] = False
     uses_sigma: ClassVar[bool] = True
+    warm_up: ClassVar[bool] = False
 
     def restore(self, observation: Observation) -> Restoration:
         return Restoration(bm3d_package(observation.y, noise_level(observation)))

@@ -128,11 +128,18 @@ def test_every_method_sees_the_same_pixels_and_the_values_do_not_depend_on_compa
         pd.testing.assert_frame_equal(some, every.loc[some.index], check_exact=True)
 
 
-def test_a_second_run_does_nothing_again(run_here: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_does_nothing_again(
+    run_here: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_here("--methods", QUICK)
     before = (tmp_path / "run" / "records.csv").read_bytes()
     seconds = facts(tmp_path / "run")["seconds"]
     capsys.readouterr()
+
+    def drawn(*_: object) -> None:
+        raise AssertionError("the figures were drawn again")
+
+    monkeypatch.setattr("benchmarks.figures.draw_all", drawn)
     run_here("--methods", QUICK)
     assert "9 of 9 results are already" in capsys.readouterr().out
     assert (tmp_path / "run" / "records.csv").read_bytes() == before
