@@ -56,7 +56,7 @@ def draw_all(out: Path, records: pd.DataFrame, summary: Summary, run: dict[str, 
 
 def _write(path: Path, figure: Figure) -> Path:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 4})
     plt.close(figure)
     write_atomically(path, buffer.getvalue())
     return path

@@ -1,7 +1,7 @@
 """What happens in a worker process: load, degrade, restore, time, score.
 
-A worker is a pure function of its job and item. It keeps the last images it degraded and the reference features of
-their metrics, because the rows of one image come one after another; that changes no number.
+A worker is a pure function of its job and item. It keeps the last image it degraded and the reference features of its
+metrics, because the rows of one image come one after another; that changes no number.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ from datasets.task import Key, Task, get_task
 from methods.base import Method
 
 WARM_UP_SIDE = 32
-KEPT_IMAGES = 16
-"""At least the largest batch, so that no image is degraded twice."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +96,18 @@ def _scorer(job: Job) -> Scorer:
     return Scorer(job.protocol, job.metrics, job.device)
 
 
-@lru_cache(maxsize=KEPT_IMAGES)
-def _observation(job: Job, image: str) -> Observation:
-    key = Key(job.seed, get_dataset(job.dataset).name, image)
-    return _task(job).degrade(_entries(job)[image].load(), key)
+@lru_cache(maxsize=1)
+def _observations(job: Job, images: tuple[str, ...]) -> list[Observation]:
+    """The degraded images of a batch, kept for the next row: rows of the same images come one after another."""
+    name = get_dataset(job.dataset).name
+    return [_task(job).degrade(_entries(job)[image].load(), Key(job.seed, name, image)) for image in images]
 
 
-@lru_cache(maxsize=KEPT_IMAGES)
-def _prepared(job: Job, image: str) -> Prepared:
-    """The metrics' share of the reference, computed once for all rows of an image."""
-    observation = _observation(job, image)
-    assert observation.truth is not None
-    return _scorer(job).prepare(observation.truth.clean, observation.mask)
+@lru_cache(maxsize=1)
+def _prepared(job: Job, images: tuple[str, ...]) -> list[Prepared]:
+    """The metrics' share of the references, computed once for all rows of the same images."""
+    truths = [(o.truth.clean, o.mask) for o in _observations(job, images) if o.truth is not None]
+    return [_scorer(job).prepare(clean, mask) for clean, mask in truths]
 
 
 @cache
@@ -129,7 +127,7 @@ def _method(row: Row, job: Job) -> Method:
 
 def _view(observation: Observation, row: Row, method: Method, job: Job) -> Observation:
     """The observation as the row may see it, where it computes."""
-    if row.true_sigma:
+    if row.true_sigma or method.oracle:
         observation = observation.with_true_sigma()
     if not method.oracle:
         observation = observation.without_truth()
@@ -191,13 +189,14 @@ def work(job: Job, item: Item) -> Outcome:
     """Run one item. An exception of the method is a record with its error, never a lost run."""
     began = time.perf_counter()
     limit_threads()
-    with torch.inference_mode():
+    # Not inference mode: a method that optimises (an inversion) may enable gradients in it.
+    with torch.no_grad():
         outcome = _attempt(job, item)
     return replace(outcome, total_seconds=time.perf_counter() - began)
 
 
 def _attempt(job: Job, item: Item) -> Outcome:
-    observations = [_observation(job, image) for image in item.images]
+    observations = _observations(job, item.images)
     blank = [
         Record(
             task=job.task,
@@ -238,9 +237,9 @@ def _attempt(job: Job, item: Item) -> Outcome:
     began = time.perf_counter()
     phi_mean, phi_outside = restoration.phi_mean(), _outside(restoration)
     records = []
-    for index, record in enumerate(blank):
+    for index, (record, prepared) in enumerate(zip(blank, _prepared(job, item.images), strict=True)):
         image = restoration.image[index : index + 1]
-        scores = {name: float(value) for name, value in _scorer(job).score(_prepared(job, record.image), image).items()}
+        scores = {name: float(value) for name, value in _scorer(job).score(prepared, image).items()}
         records.append(
             replace(
                 record,
