@@ -123,8 +123,8 @@ def time(summary: Summary, metric: Metric) -> Figure:
 
 
 def sigma(done: pd.DataFrame, summary: Summary, metric: Metric) -> Figure:
-    """Quality against σ: a dot per image and a smooth trend (quadratic fit) per method, the best six and the worst."""
-    order = list(summary.table.method)
+    """Quality against σ: a dot per image and a fitted trend per honest method, the best seven and the worst."""
+    order = list(summary.table.method[~summary.table.oracle])
     shown = order if len(order) <= 8 else [*order[:7], order[-1]]
     figure, axis = plt.subplots(figsize=(6.4, 4.4))
     for colour, method in zip(sns.color_palette("husl", len(shown)), shown, strict=True):
@@ -147,7 +147,7 @@ def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Metric) -
                if m in scores.index and (folder / f"{m}.png").exists()]  # fmt: skip
     rows = math.ceil(len(panels) / COLUMNS)
     figure = plt.figure(figsize=(1.6 * COLUMNS, 3.75 * rows))
-    grid = figure.add_gridspec(rows, COLUMNS, left=0, right=0.94, bottom=0, top=0.95, wspace=0.03, hspace=0.17)
+    grid = figure.add_gridspec(rows, COLUMNS, left=0.01, right=0.92, bottom=0.01, top=0.95, wspace=0.03, hspace=0.17)
     for place, (name, title) in enumerate(panels):
         # A panel is a picture and right under it its φ map.
         above, below = grid[divmod(place, COLUMNS)].subgridspec(2, 1, hspace=0.02).subplots(squeeze=False)[:, 0]
@@ -161,5 +161,5 @@ def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Metric) -
         for axis in (above, below):
             axis.set_axis_off()
     colours = plt.cm.ScalarMappable(norm=Normalize(0, 1), cmap=PHI_COLOURS)
-    figure.colorbar(colours, cax=figure.add_axes((0.955, 0.3, 0.012, 0.4)), label="φ: 0 data, 1 prior")
+    figure.colorbar(colours, cax=figure.add_axes((0.932, 0.3, 0.012, 0.4)), label="φ: 0 data, 1 prior")
     return figure

@@ -127,7 +127,9 @@ def run(
             warn_of_changes(old, p)
         records = RecordFile(out / "records.csv").load()
         items = pending(p, records)
-        run_facts = merge(old, facts(p))
+        # With nothing to do the facts stay: they say how the records came about, and no record is new.
+        settled = old is not None and old["status"] == "finished" and not items
+        run_facts = old if old is not None and settled else merge(old, facts(p))
         _announce(p, out, sum(len(i.images) for i in items), len(p.entries) * len(p.rows))
         write_facts(out, run_facts)
         spent = {"restore": 0.0, "score": 0.0, "work": 0.0}
@@ -145,7 +147,8 @@ def run(
         order = {key: places.get(key[0], 0) * len(rows) + rows.get(key[1], 0) for key in records.records}
         if items:
             records.rewrite(order)
-        run_facts |= _counts(records, p)
+        if not settled:
+            run_facts |= _counts(records, p)
         summary = write_reports(out, records.frame(), run_facts)
         if items:
             run_facts["seconds"] = _seconds(spent, p.jobs, loop_seconds, time.monotonic() - began)
