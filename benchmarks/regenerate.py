@@ -7,13 +7,13 @@ the README's block from the records that are there, so no number in it is typed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.environment import ROOT
+from benchmarks.plan import read_run
 from benchmarks.records import RecordFile, write_atomically
 from benchmarks.run import parser
 from benchmarks.session import run
@@ -64,7 +64,7 @@ def read(name: str) -> Summary:
     path = folder(name)
     if not (path / "run.json").exists():
         raise SuiteError(f"results/{name} is not there: python -m benchmarks.regenerate {name}")
-    return summarise(RecordFile(path / "records.csv").load().frame(), json.loads((path / "run.json").read_text()))
+    return summarise(RecordFile(path / "records.csv").load().frame(), read_run(path))
 
 
 def _overview(names: Sequence[str]) -> list[str]:
@@ -94,7 +94,11 @@ def readme_block() -> str:
     there = [name for name in RUNS if (folder(name) / "run.json").exists()]
     overview = "\n".join(_overview(there))
     title = f"**{heading.lstrip('# ')}**"
-    return "\n\n".join([BEGIN, title, table.rstrip("\n"), "All committed runs, each with its table:", overview, END])
+    facts = read_run(folder(MAIN))
+    machine = facts["hardware"]
+    origin = f"Measured at commit {facts['commit'][:10]} on {machine['cores']} cores ({machine['processor']})."
+    every = "All committed runs, each with its table:"
+    return "\n\n".join([BEGIN, title, table.rstrip("\n"), origin, every, overview, END])
 
 
 def rewrite_readme(path: Path = ROOT / "README.md") -> None:
