@@ -72,6 +72,8 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
     device = environment.resolve_device(arguments.device)
     rows, reasons = select(task, arguments.methods)
     dataset = get_dataset(arguments.dataset)
+    if task.needs_colour and not dataset.colour:
+        raise SuiteError(f"the images of {dataset.name} are grayscale: {task.name} needs colour images.")
     missing = dataset.available(arguments.split)
     if missing is not None:
         print(f"note: {missing}", file=sys.stderr)

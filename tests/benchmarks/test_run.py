@@ -351,7 +351,8 @@ def test_bad_images_are_named_before_work_begins(
 
 def test_gray_images_cannot_be_colorized(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(folder / "flat.png")
-    assert "grayscale" in fails(capsys, "--task", "colorize", "--dataset", str(folder))
+    assert "image 'flat' of" in fails(capsys, "--task", "colorize", "--dataset", str(folder))
+    assert "images of set12 are grayscale" in fails(capsys, "--task", "colorize", "--dataset", "set12")
 
 
 @pytest.mark.parametrize("task", ["denoise", "inpaint-center", "inpaint-random"])
