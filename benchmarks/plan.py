@@ -205,7 +205,9 @@ def earlier_run(out: Path, plan: Plan) -> dict[str, Any] | None:
 
 
 def warn_of_changes(old: dict[str, Any], plan: Plan) -> None:
-    changed = [row.label for row in plan.rows if old["rows"].get(row.label, _source_hash(row)) != _source_hash(row)]
+    """Say on stderr which records that are kept would come out differently if they were made today."""
+    now = {row.label: _source_hash(row) for row in plan.rows}
+    changed = [label for label, source in now.items() if old["rows"].get(label, source) != source]
     if changed:
         print(
             f"warning: {', '.join(changed)}: the method's file has changed since its records were made; they are kept. "
@@ -222,10 +224,13 @@ def warn_of_changes(old: dict[str, Any], plan: Plan) -> None:
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a folder to which a second run adds rows or images: the union, with the newest arguments."""
+    """The facts of a folder to which a second run adds rows or images: the union, with the newest arguments.
+
+    Fingerprints of what is there already stay, since its records do.
+    """
     if old is None:
         return new
-    merged = new | {name: {**old[name], **new[name]} for name in ("rows", "images", "weights")}
+    merged = new | {name: old[name] | new[name] | old[name] for name in ("rows", "images", "weights")}
     merged["metrics"] = list(dict.fromkeys([*old["metrics"], *new["metrics"]]))
     merged["signatures"] = {**old["signatures"], **new["signatures"]}
     merged["counts"] = {"images": len(merged["images"]), "asked": len(merged["images"]) * len(merged["rows"])}

@@ -68,7 +68,7 @@ def read(name: str) -> Summary:
 
 
 def _overview(names: Sequence[str]) -> list[str]:
-    """One line per run: the best honest row, those not significantly worse, and what doing nothing gives."""
+    """One line per run: the best honest row, and those not significantly worse."""
     lines = ["| run | images | best | score | not significantly worse |", "| --- | ---: | --- | ---: | --- |"]
     for name in names:
         summary = read(name)

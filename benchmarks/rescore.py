@@ -46,7 +46,7 @@ def rescore(source: Path, protocol: str, device: str) -> int:
     fresh: list[Record] = []
     with torch.inference_mode():
         for image in store.saved():
-            clean, mask, _ = store.truth(image)
+            clean, mask = store.truth(image)
             prepared = scorer.prepare(clean.to(device), mask.to(device))
             for row in store.rows(image):
                 old = known.get((image, row))

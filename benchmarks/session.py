@@ -148,7 +148,7 @@ def run(
         if items:
             records.rewrite(order)
         if not settled:
-            run_facts |= _counts(records, p)
+            run_facts |= _ending(run_facts["counts"], records)
         summary = write_reports(out, records.frame(), run_facts)
         if items:
             run_facts["seconds"] = _seconds(spent, p.jobs, loop_seconds, time.monotonic() - began)
@@ -172,17 +172,11 @@ def _seconds(spent: dict[str, float], jobs: int, loop: float, total: float) -> d
     return {name: round(value, 4) for name, value in {**spent, "loop": loop, "total": total, **shares}.items()}
 
 
-def _counts(records: RecordFile, plan: Plan) -> dict[str, Any]:
-    finished = sum(not record.error for record in records.records.values())
-    images = {key[0] for key in records.records} | set(plan.hashes)
-    labels = {key[1] for key in records.records} | {row.label for row in plan.rows}
+def _ending(asked: dict[str, int], records: RecordFile) -> dict[str, Any]:
+    """The facts that are known at the end: when it was, and how many of the results that were asked for are there."""
+    done = sum(not record.error for record in records.records.values())
     return {
         "status": "finished",
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "counts": {
-            "images": len(images),
-            "asked": len(images) * len(labels),
-            "done": finished,
-            "errors": len(records.records) - finished,
-        },
+        "counts": asked | {"done": done, "errors": len(records.records) - done},
     }

@@ -71,14 +71,10 @@ class Store:
     def preview(self, row: str, image: str, observation: Observation, restoration: Restoration, index: int) -> None:
         """Keep PNGs of image `index` of a restored batch."""
         folder = _folder(self.previews, image)
-        assert observation.truth is not None
-        for name, pixels in (("clean", observation.truth.clean[0]), ("degraded", observation.fidelity[0])):
-            if not (folder / f"{name}.png").exists():
-                write_atomically(folder / f"{name}.png", to_png(pixels))
+        self._write_observation_pngs(folder, observation)
         self._write_pngs(folder, row, restoration, index)
 
-    @staticmethod
-    def _save_observation(folder: Path, observation: Observation) -> None:
+    def _save_observation(self, folder: Path, observation: Observation) -> None:
         path = folder / f"{OBSERVATION}.npz"
         if path.exists():
             return
@@ -90,8 +86,14 @@ class Store:
             "sigma": observation.truth.sigma,
         }
         _write_arrays(path, arrays)
-        write_atomically(folder / "clean.png", to_png(observation.truth.clean[0]))
-        write_atomically(folder / "degraded.png", to_png(observation.fidelity[0]))
+        self._write_observation_pngs(folder, observation)
+
+    @staticmethod
+    def _write_observation_pngs(folder: Path, observation: Observation) -> None:
+        assert observation.truth is not None
+        for name, pixels in (("clean", observation.truth.clean[0]), ("degraded", observation.fidelity[0])):
+            if not (folder / f"{name}.png").exists():
+                write_atomically(folder / f"{name}.png", to_png(pixels))
 
     @staticmethod
     def _write_pngs(folder: Path, row: str, restoration: Restoration, index: int) -> None:
@@ -114,11 +116,10 @@ class Store:
             raise SuiteError(f"{self.images} holds no images: run the benchmark with --save-images first.")
         return names
 
-    def truth(self, image: str) -> tuple[Tensor, Tensor, float]:
-        """Return clean (1,C,H,W), mask (1,1,H,W) and σ on [0,1] of a kept image."""
+    def truth(self, image: str) -> tuple[Tensor, Tensor]:
+        """Return clean (1,C,H,W) and mask (1,1,H,W) of a kept image."""
         arrays = _read_arrays(self.images / image / f"{OBSERVATION}.npz")
-        clean, mask = torch.from_numpy(arrays["clean"])[None], torch.from_numpy(arrays["mask"])[None]
-        return clean, mask, float(arrays["sigma"].item())
+        return torch.from_numpy(arrays["clean"])[None], torch.from_numpy(arrays["mask"])[None]
 
     def rows(self, image: str) -> list[str]:
         """Rows whose restoration of the image was kept."""

@@ -19,6 +19,7 @@ from benchmarks.protocol import get_protocol
 from benchmarks.published import published_psnr
 from benchmarks.rows import Row
 from benchmarks.statistics import bootstrap_interval, not_worse
+from methods.registry import methods
 
 NEAR_EXACT = 60.0
 """dB. A restoration this close says that the image has nothing to restore (a gray photograph in colorization)."""
@@ -116,8 +117,6 @@ def _row(
 
 
 def _known(label: str) -> bool:
-    from methods.registry import methods
-
     return Row.parse(label).method in methods()
 
 

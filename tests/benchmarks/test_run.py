@@ -194,6 +194,9 @@ def test_a_changed_method_is_said(
     plugin(source + "\n# another version\n")
     run_here("--methods", "broken")
     assert "broken: the method's file has changed" in capsys.readouterr().err
+    run_here("--methods", "broken,noisy")
+    run_here("--methods", "broken,noisy")
+    assert "broken: the method's file has changed" in capsys.readouterr().err, "said as long as its records are kept"
 
 
 def test_blind_denoising_has_two_rows(run_here: Runner, tmp_path: Path) -> None:
