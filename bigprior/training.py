@@ -1,0 +1,219 @@
+"""Training that can be killed at any moment: a run that was resumed ends with the weights of one left alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from bigprior.muon import Muon
+from datasets.errors import SuiteError
+
+CHECKPOINT, LOG, CURVE, WEIGHTS = "checkpoint.pt", "log.csv", "curve.png", "weights.safetensors"
+
+Batch = TypeVar("Batch")
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: crops per step.
+        size: of a crop, pixels.
+        rate: peak learning rate of the matrices and kernels (Muon); biases and gains have a tenth of it (AdamW).
+        warm_up: steps in which the rate rises linearly from 0. It then falls linearly to 0 at the last step.
+        ema: decay per step of the exponential moving average of the weights, which is what is validated and kept.
+        clip: largest norm of the gradient.
+        seed: of the first weights and, with the step, of every batch.
+        validate: steps between validations.
+        save: seconds between checkpoints.
+    """
+
+    steps: int
+    batch: int
+    size: int
+    rate: float = 0.006
+    warm_up: int = 200
+    ema: float = 0.999
+    clip: float = 1.0
+    seed: int = 0
+    validate: int = 500
+    save: float = 60.0
+
+
+class Problem(ABC, Generic[Network, Batch]):
+    """What is learned from what. Everything random is drawn from the generator it is handed."""
+
+    selection: str
+    """The validation score that a progress line shows; higher is better."""
+
+    @abstractmethod
+    def network(self) -> Network:
+        """Return the untrained network; called with torch's global generator seeded."""
+
+    @abstractmethod
+    def batch(self, random: np.random.Generator, recipe: Recipe) -> Batch:
+        """Return the training batch of a step."""
+
+    @abstractmethod
+    def loss(self, network: Network, batch: Batch, progress: float) -> Tensor:
+        """Return the scalar loss, at `progress` in [0,1) of the training."""
+
+    @abstractmethod
+    def validate(self, network: Network) -> dict[str, float]:
+        """Return validation scores by name, of images that are never trained on."""
+
+
+def step_random(seed: int, step: int) -> np.random.Generator:
+    """The generator of a step's batch. It depends on nothing else, so a resumed run draws what it would have drawn."""
+    return np.random.default_rng([seed, step])
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    """The learning rate of a step, counted from 0."""
+    rise = min(1.0, (step + 1) / max(recipe.warm_up, 1))
+    return recipe.rate * rise * (1 - step / recipe.steps)
+
+
+def train(
+    problem: Problem[Network, Batch],
+    recipe: Recipe,
+    out: Path,
+    device: str = "cpu",
+    resume: bool = False,
+    say: Any = print,
+) -> Network:
+    """Train, and return the averaged network. `out` gets checkpoint, log, curve and weights, each written atomically.
+
+    Convolutions run in bfloat16 (autocast) and channels_last; weights, their average and the loss stay float32.
+
+    Args:
+        resume: go on from the checkpoint in `out`, if there is one.
+        say: prints one line of progress.
+
+    Raises:
+        SuiteError: `out` holds a run and `resume` is False, the checkpoint is of another recipe, or the loss is not
+            finite (the last checkpoint is kept).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / CHECKPOINT
+    if file.exists() and not resume:
+        raise SuiteError(f"{out} holds a training run: add --resume to go on with it, or choose another --out.")
+    torch.manual_seed(recipe.seed)
+    network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
+    optimizer = Muon(network.parameters())
+    step, seconds, total, log = 0, 0.0, 0.0, []
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        if state["recipe"] != _comparable(recipe):
+            raise SuiteError(f"{file} was made with {state['recipe']}, not {_comparable(recipe)}: use another --out.")
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, seconds, total, log = (state[name] for name in ("step", "seconds", "total", "log"))
+    started, saved = time.monotonic() - seconds, time.monotonic()
+
+    def save() -> None:
+        modules = {"network": network, "average": average, "optimizer": optimizer}
+        state = {name: module.state_dict() for name, module in modules.items()}
+        seconds = time.monotonic() - started
+        _write(
+            file, state | {"recipe": _comparable(recipe), "step": step, "seconds": seconds, "total": total, "log": log}
+        )
+
+    while step < recipe.steps:
+        batch = problem.batch(step_random(recipe.seed, step), recipe)
+        network.train()
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            loss = problem.loss(network, batch, step / recipe.steps)
+        if not torch.isfinite(loss):
+            raise SuiteError(f"the loss is {loss.item()} at step {step}: try a lower --rate. {file} is kept.")
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        optimizer.step(rate_at(recipe, step))
+        # A young average would remember the first weights for too long.
+        average.multi_avg_fn = get_ema_multi_avg_fn(min(recipe.ema, (1 + step) / (10 + step)))
+        average.update_parameters(network)
+        step += 1
+        total += loss.item()
+        if step % recipe.validate == 0 or step == recipe.steps:
+            count = (step - 1) % recipe.validate + 1
+            scores = problem.validate(average.module.eval())
+            row = {"step": step, "seconds": time.monotonic() - started, "loss": total / count, **scores}
+            log.append(row)
+            total = 0.0
+            say(progress_line(row, recipe, problem.selection))
+            _write_log(out, log, problem.selection)
+            save()
+            saved = time.monotonic()
+        elif time.monotonic() - saved > recipe.save:
+            save()
+            saved = time.monotonic()
+    result: Network = average.module  # type: ignore[assignment]
+    save_weights(result, out / WEIGHTS)
+    return result.eval()
+
+
+def progress_line(row: Mapping[str, float], recipe: Recipe, selection: str) -> str:
+    """Return one line: how far, how good, and how long it will take from here."""
+    left = row["seconds"] * (recipe.steps / row["step"] - 1)
+    score = f"{selection} {row[selection]:.3f}"
+    return f"step {row['step']}/{recipe.steps}  loss {row['loss']:.4f}  {score}  {left / 60:.0f} min left"
+
+
+def save_weights(network: nn.Module, file: Path) -> None:
+    """Write the weights in half precision as safetensors, atomically."""
+    half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
+    temporary = file.with_name(f".{file.name}")
+    save_file(half, temporary)
+    os.replace(temporary, file)
+
+
+def _comparable(recipe: Recipe) -> dict[str, float]:
+    """What must be the same for a checkpoint to be gone on with: everything but how often it is written."""
+    return {name: value for name, value in asdict(recipe).items() if name != "save"}
+
+
+def _write(file: Path, state: dict[str, Any]) -> None:
+    temporary = file.with_name(f".{file.name}")
+    try:
+        torch.save(state, temporary)
+        os.replace(temporary, file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise SuiteError(f"cannot write {file}: {error.strerror}. The last checkpoint is kept.") from error
+
+
+def _write_log(out: Path, log: list[dict[str, float]], selection: str) -> None:
+    """Write the log as CSV and draw it: the loss of the steps and the validation score of the averaged weights."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    table = pd.DataFrame(log)
+    temporary = out / f".{LOG}"
+    table.to_csv(temporary, index=False)
+    os.replace(temporary, out / LOG)
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    for axis, column, label in zip(
+        figure.subplots(1, 2), ("loss", selection), ("training loss", selection), strict=True
+    ):
+        sns.lineplot(table, x="step", y=column, ax=axis, marker="o", markersize=4)
+        axis.set(xlabel="step", ylabel=label)
+        sns.despine(ax=axis)
+    figure.savefig(out / CURVE, dpi=120)
