@@ -17,12 +17,12 @@ from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from benchmarks import lpips_weights
 from benchmarks.metrics import metrics
 from benchmarks.metrics.auc import area_under_curve
 from benchmarks.metrics.lpips import network
 from benchmarks.protocol import get_protocol, protocols
 from benchmarks.scoring import Scorer, quantise
+from bigprior import imagenet_features
 from datasets.errors import SuiteError
 from datasets.plugins import PLUGIN_FOLDERS
 
@@ -83,7 +83,7 @@ def package(version: str) -> lpips.LPIPS:
 def untrained(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Our LPIPS with the same random weights."""
     features = {f"features.{key.split('.', 1)[1]}": value for key, value in package("0.1").net.state_dict().items()}
-    monkeypatch.setattr(lpips_weights, "ensure_features", lambda name: features)
+    monkeypatch.setattr(imagenet_features, "ensure_features", lambda name: features)
     network.cache_clear()
     yield
     network.cache_clear()
@@ -377,12 +377,12 @@ def test_lpips_has_no_value_where_the_package_fails() -> None:
 
 def test_lpips_without_weights_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> None:
-        raise SuiteError(f"no {name} features; run: python -m benchmarks.lpips_weights fetch")
+        raise SuiteError(f"no {name} features; run: python -m bigprior.imagenet_features fetch")
 
-    monkeypatch.setattr(lpips_weights, "ensure_features", nothing)
+    monkeypatch.setattr(imagenet_features, "ensure_features", nothing)
     network.cache_clear()
     metric = get_protocol("standard").metric("lpips")
-    assert "python -m benchmarks.lpips_weights fetch" in (metric.unavailable() or "")
+    assert "python -m bigprior.imagenet_features fetch" in (metric.unavailable() or "")
     with pytest.raises(SuiteError, match="no alexnet features"):
         Scorer("standard", ["psnr", "lpips"]).prepare(picture(3, 40, 40), torch.ones(1, 1, 40, 40))
 

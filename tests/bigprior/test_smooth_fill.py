@@ -13,7 +13,9 @@ from methods.classic.harmonic import Harmonic
 
 
 def photograph(height: int, width: int) -> Tensor:
-    return torch.from_numpy(data.astronaut()[:height, 100 : 100 + width].astype(np.float32) / 255).permute(2, 0, 1)[None]
+    return torch.from_numpy(data.astronaut()[:height, 100 : 100 + width].astype(np.float32) / 255).permute(2, 0, 1)[
+        None
+    ]
 
 
 @pytest.mark.parametrize("size", [(96, 96), (61, 87), (33, 128)])

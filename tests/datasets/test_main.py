@@ -83,6 +83,21 @@ def test_fetch_photos_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no download" in capsys.readouterr().out
 
 
+def test_fetch_models_means_every_file_of_weights(
+    nothing_here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = [path for path in fetch.registry() if Path(path).suffix in (".pth", ".mat")]
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of the byte "x"
+    rows = {path: fetch.Remote(path, digest, 1, "http://127.0.0.1:1/nowhere") for path in fetch.registry()}
+    monkeypatch.setattr(fetch, "registry", lambda: rows)
+    assert "python -m datasets fetch models" in error(["fetch", "models"], capsys)
+    for path in weights:
+        (nothing_here / path).parent.mkdir(parents=True, exist_ok=True)
+        (nothing_here / path).write_bytes(b"x")
+    assert main(["fetch", "models"]) == 0
+    assert f"models: {len(weights)} files, all verified ({len(weights)} in the cache)" in capsys.readouterr().out
+
+
 def test_verify_tells_missing_and_damaged(partly_here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "set12"]) == 1
     assert "set12: 12 files, 11 verified, 0 damaged, 1 missing" in capsys.readouterr().out

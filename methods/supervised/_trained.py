@@ -1,0 +1,72 @@
+"""The networks that we train, with the weights that are shipped beside the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Generic, Literal, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from datasets.errors import SuiteError
+from methods.base import Method
+from methods.supervised._weights import check_shapes
+
+FOLDER = Path(__file__).with_name("weights")
+TILE = 768
+"""Side of the tiles of large images: the overlaps of these networks are wide."""
+
+Precision = Literal["float32", "bfloat16"]
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def read(file: Path, untrained: Callable[[], N]) -> N:
+    """Return a network with the weights of a safetensors file in half precision, in evaluation mode.
+
+    Raises:
+        SuiteError: the file cannot be read, or is not of this network; then it says what was found and expected.
+    """
+    try:
+        found = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise SuiteError(f"{file} cannot be read as safetensors ({error}).") from error
+    network = untrained()
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    check_shapes(file, f"the {type(network).__name__} that `{untrained.__module__}` describes", found, expected)
+    network.load_state_dict(found)
+    return network.eval().requires_grad_(False)
+
+
+@cache
+def _load(file: Path, untrained: Callable[[], N], device: torch.device, dtype: torch.dtype) -> N:
+    network = read(file, untrained).to(device=device, dtype=dtype)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+class Trained(Method, Generic[N]):
+    """A method of ours whose weights are `weights/<stem>.safetensors`, with the model card `<stem>.md` beside them."""
+
+    stem: ClassVar[str]
+    decoupled: ClassVar[bool] = False
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    batch_size: ClassVar[int] = 4
+    precision: Precision
+
+    def weights(self) -> tuple[Path, ...]:
+        return (FOLDER / f"{self.stem}.safetensors",)
+
+    def loaded(self, untrained: Callable[[], N], like: Tensor) -> N:
+        """The network on the device and in the dtype of a tensor; read once per process."""
+        return _load(self.weights()[0], untrained, like.device, like.dtype)
+
+    def computing(self, like: Tensor) -> AbstractContextManager[object]:
+        """The context of the network's arithmetic: that of the weights, or bfloat16 convolutions."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(like.device.type, torch.bfloat16)

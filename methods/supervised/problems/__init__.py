@@ -1,0 +1,1 @@
+"""What each of our supervised networks is trained on, and with which loss."""

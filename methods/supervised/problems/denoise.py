@@ -1,0 +1,87 @@
+"""Colour denoising at any level up to 55/255, told or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bigprior.networks import BiasFreeUNet
+from bigprior.training import Problem, Recipe
+from datasets.observation import Luma
+from datasets.training_images import TrainingImages
+from methods.supervised._unet import denoise, untrained
+
+SIGMA_MAX = 55 / 255
+GRAY_SHARE = 0.1
+"""Share of crops that are gray with the same noise in all channels: the grayscale mode of the same network."""
+TOLD_SHARE = 0.5
+"""Share of crops whose σ the network is told."""
+FLOOR = 1e-5
+"""Added to the error before the logarithm: crops at 50 dB and more count no further."""
+LEVELS = (15, 25, 50)
+VALIDATED, SIDE = 5, 128
+"""Images per set, and the side of their central crops, on which a training is validated."""
+
+
+class Noisy(NamedTuple):
+    """Clean crops (N,3,S,S), noisy ones, and σ (N,) with 0 where the network is not told."""
+
+    clean: Tensor
+    noisy: Tensor
+    told: Tensor
+
+
+@dataclass(frozen=True)
+class Denoising(Problem[BiasFreeUNet, Noisy]):
+    """y = x + σ n, σ uniform on [0, 55/255] per crop; the loss is the mean of log(MSE) over crops.
+
+    PSNR is −10 log₁₀ MSE, so the loss is the score itself: no noise level outweighs another.
+    """
+
+    images: TrainingImages
+    selection: ClassVar[str] = "blind PSNR"
+
+    def network(self) -> BiasFreeUNet:
+        return untrained()
+
+    def batch(self, random: np.random.Generator, recipe: Recipe) -> Noisy:
+        clean = self.images.crops(random, recipe.batch, recipe.size)
+        noise = torch.from_numpy(random.standard_normal(clean.shape, dtype=np.float32))
+        gray = torch.from_numpy(random.random(len(clean)) < GRAY_SHARE)
+        clean[gray] = Luma().forward(clean[gray]).expand(-1, 3, -1, -1)
+        noise[gray] = noise[gray, :1].expand(-1, 3, -1, -1)
+        sigma = torch.from_numpy(random.uniform(0, SIGMA_MAX, len(clean)).astype(np.float32))
+        told = torch.from_numpy(random.random(len(clean)) < TOLD_SHARE)
+        return Noisy(clean, clean + sigma.view(-1, 1, 1, 1) * noise, torch.where(told, sigma, 0))
+
+    def loss(self, network: BiasFreeUNet, batch: Noisy, progress: float) -> Tensor:
+        restored = denoise(network, batch.noisy, batch.told)
+        error = (restored.float() - batch.clean).square().mean(dim=(1, 2, 3))
+        return torch.log(error + FLOOR).mean()
+
+    @torch.no_grad()
+    def validate(self, network: BiasFreeUNet) -> dict[str, float]:
+        """PSNR in dB of the images that are held out, scored in [0,1]: blind, and told σ."""
+        clean = torch.stack([centre(image) for images in self.images.validation() for image in images[:VALIDATED]])
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+        scores: dict[str, list[Tensor]] = {"blind PSNR": [], "told PSNR": []}
+        for level in LEVELS:
+            sigma = torch.full((len(clean),), level / 255)
+            noisy = clean + level / 255 * noise
+            for name, told in (("blind PSNR", torch.zeros_like(sigma)), ("told PSNR", sigma)):
+                pieces = zip(noisy.split(8), told.split(8), strict=True)
+                restored = torch.cat([denoise(network, y, s) for y, s in pieces]).clamp(0, 1)
+                psnr = -10 * (restored - clean).square().mean(dim=(1, 2, 3)).log10()
+                scores[name].append(psnr.mean())
+                scores[f"{name} {level}"] = [psnr.mean()]
+        return {name: float(torch.stack(values).mean()) for name, values in scores.items()}
+
+
+def centre(image: Tensor) -> Tensor:
+    """Return the central crop (3,SIDE,SIDE) of an image."""
+    top, left = ((side - SIDE) // 2 for side in image.shape[-2:])
+    return image[:, top : top + SIDE, left : left + SIDE]

@@ -1,0 +1,39 @@
+"""Our denoising network, not told the noise level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from bigprior.fusion import Restoration
+from datasets.observation import Observation
+from methods.supervised._trained import Precision
+from methods.supervised._unet import UNetDenoiser
+
+
+@dataclass(frozen=True)
+class UNetBlind(UNetDenoiser):
+    """x̂ = y − F(y, 0), F a U-Net without biases that was trained at σ 0 to 55; σ is never read.
+
+    F(a·y) = a·F(y), so a level beyond 55/255 is met as if the image were darker. Trained on the training splits of
+    CBSD432 and LSUN (`weights/unet.md`).
+
+    Attributes:
+        precision: of the convolutions; bfloat16 is about twice as fast and differs by less than 0.02 dB.
+
+    Source of the structure: see `bigprior.networks.BiasFreeUNet`; the weights are ours.
+    """
+
+    name: ClassVar[str] = "unet-blind"
+    summary: ClassVar[str] = "our bias-free U-Net, never told σ; gray images as three equal channels"
+    citation: ClassVar[str] = (
+        "this suite, after S. Mohan et al., Robust and interpretable blind denoising via bias-free networks, ICLR 2020"
+    )
+    stem: ClassVar[str] = "unet"
+
+    precision: Precision = "float32"
+
+    def restore(self, observation: Observation) -> Restoration:
+        return self.restored(observation, torch.zeros_like(observation.y[:, 0, 0, 0]))

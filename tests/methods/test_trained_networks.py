@@ -1,0 +1,339 @@
+"""Our supervised networks: what holds for any weights, that they learn, and what a wrong file is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from skimage import color, data
+from torch import Tensor, nn
+
+from bigprior.training import Problem, Recipe, train
+from datasets.errors import SuiteError
+from datasets.observation import Luma, Masking, Observation
+from datasets.task import Key, get_task
+from datasets.training_images import TrainingImages
+from methods.registry import get_method
+from methods.supervised import _chroma, _gated, _trained, _unet
+from methods.supervised.problems.colorize import Colorization, chroma_plane, colourfulness
+from methods.supervised.problems.denoise import Denoising
+from methods.supervised.problems.inpaint import Inpainting, random_hole
+
+
+class Photographs(TrainingImages):
+    """Two embedded photographs in place of a training set; the same two validate: what is tested is that it learns."""
+
+    @cached_property
+    def fit(self) -> list[list[Tensor]]:
+        return [
+            [torch.from_numpy(image[:256, :256].copy()).permute(2, 0, 1) for image in (data.coffee(), data.astronaut())]
+        ]
+
+    def validation(self) -> list[list[Tensor]]:
+        return [[image.float() / 255 for image in self.fit[0]]]
+
+
+PHOTOGRAPHS = Photographs(())
+
+
+def randomized(network: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.copy_(torch.randn_like(p) / max(p[0].numel(), 1) ** 0.5)
+    return network.eval()
+
+
+def photograph(height: int, width: int) -> Tensor:
+    return torch.from_numpy(data.astronaut()[:height, :width].astype(np.float32) / 255).permute(2, 0, 1)[None]
+
+
+@pytest.mark.parametrize("kind", ["denoise", "inpaint", "colorize"])
+def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = photograph(20, 272 if kind == "denoise" else 512).double()
+    mask = torch.ones_like(image[:, :1])
+    mask[..., 5:15, 100:200] = 0
+
+    def result() -> Tensor:
+        with torch.no_grad():
+            if kind == "denoise":
+                return _unet.denoise(randomized(_unet.untrained()).double(), image, torch.full((1,), 0.1))
+            if kind == "inpaint":
+                return _gated.inpaint(randomized(_gated.untrained()).double(), image * mask, mask)
+            return _chroma.colorize(randomized(_chroma.untrained()).double(), Luma().forward(image))
+
+    whole = result()
+    module = {"denoise": _unet, "inpaint": _gated, "colorize": _chroma}[kind]
+    seen = []
+    original = module.tiled
+
+    def small(network, x, _, **options):  # type: ignore[no-untyped-def]
+        def counted(piece: Tensor) -> Tensor:
+            seen.append(piece.shape)
+            return network(piece)
+
+        return original(counted, x, 2 * options["overlap"] + 40, **options)
+
+    monkeypatch.setattr(module, "tiled", small)
+    tiles = result()
+    assert len(seen) > 1
+    torch.testing.assert_close(tiles, whole, rtol=0, atol=1e-9)
+
+
+def test_denoiser_scales_with_image_and_noise() -> None:
+    network = randomized(_unet.untrained())
+    y, sigma = photograph(32, 40), torch.tensor([0.1])
+    for told in (sigma, torch.zeros(1)):
+        torch.testing.assert_close(
+            _unet.denoise(network, 0.4 * y, 0.4 * told), 0.4 * _unet.denoise(network, y, told), rtol=0, atol=1e-4
+        )
+
+
+def test_inpainting_starts_from_the_fill_and_keeps_what_was_observed() -> None:
+    image = photograph(64, 48)
+    mask = torch.ones(1, 1, 64, 48)
+    mask[..., 10:40, 10:30] = 0
+    filled = _gated.inpaint(randomized(_gated.untrained()), image * mask, mask)
+    seen = mask.bool().expand_as(image)
+    assert torch.equal(filled[seen], image[seen])
+    untrained = _gated.inpaint(_gated.untrained(), image * mask, mask)
+    torch.testing.assert_close(untrained, _gated.smooth_fill(image * mask, mask))
+
+
+def test_colorization_keeps_the_luma_and_starts_at_gray() -> None:
+    luma = Luma().forward(photograph(33, 47))
+    image = _chroma.colorize(randomized(_chroma.untrained()), luma)
+    torch.testing.assert_close(Luma().forward(image), luma, rtol=0, atol=1e-5)
+    assert (image - luma).abs().max() > 0.01
+    torch.testing.assert_close(_chroma.colorize(_chroma.untrained(), luma), luma.expand(-1, 3, -1, -1))
+
+
+def test_chroma_plane_is_that_of_scikit_image() -> None:
+    image = photograph(40, 50)
+    expected = color.rgb2lab(image[0].permute(1, 2, 0).double().numpy())[..., 1:]
+    np.testing.assert_allclose(chroma_plane(image.double())[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
+
+
+def test_chroma_plane_has_a_finite_gradient_everywhere() -> None:
+    dark = torch.tensor([0.0, 0.001, 0.04, 0.05, 1.0]).view(1, 1, 1, 5).expand(1, 3, 1, 5).clone().requires_grad_()
+    chroma_plane(dark).square().sum().backward()
+    assert torch.isfinite(dark.grad).all()  # type: ignore[arg-type]
+
+
+def test_colourfulness_of_gray_and_of_red() -> None:
+    gray = photograph(20, 20).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    assert float(colourfulness(gray)) == pytest.approx(0, abs=1e-4)
+    red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    assert float(colourfulness(red)) == pytest.approx(0.3 * np.hypot(255, 127.5), rel=1e-5)
+
+
+def test_holes_have_all_three_shapes_and_are_seeded() -> None:
+    random = np.random.default_rng(0)
+    holes = [random_hole(random, 160) for _ in range(60)]
+    areas = [int((mask == 0).sum()) for mask, _ in holes]
+    assert min(areas) > 0
+    assert sum(area == 64 * 64 for area in areas) > 20, "squares"
+    for mask, corner in holes:
+        top, left = corner
+        assert 0 <= top <= 64
+        assert 0 <= left <= 64
+        assert (mask[top : top + 96, left : left + 96] == 0).any()
+    again = random_hole(np.random.default_rng(5), 160)[0]
+    assert np.array_equal(again, random_hole(np.random.default_rng(5), 160)[0])
+
+
+LEARNING: list[tuple[type[Problem], str, Recipe, float]] = [
+    (Denoising, "blind PSNR 25", Recipe(steps=60, batch=4, size=32, warm_up=5, ema=0.9, validate=60), 2.0),
+    (Colorization, "AuC", Recipe(steps=60, batch=2, size=64, warm_up=5, ema=0.9, validate=60), 0.5),
+]
+
+
+@pytest.mark.parametrize(("kind", "score", "recipe", "gain"), LEARNING, ids=["denoise", "colorize"])
+def test_a_short_run_learns(kind: type[Problem], score: str, recipe: Recipe, gain: float, tmp_path: Path) -> None:
+    problem = kind(PHOTOGRAPHS)  # type: ignore[call-arg]
+    torch.manual_seed(0)
+    before = problem.validate(problem.network().eval())[score]
+    after = problem.validate(train(problem, recipe, tmp_path, say=lambda _: None))[score]
+    assert after > before + gain
+
+
+def test_a_short_run_learns_to_inpaint(tmp_path: Path) -> None:
+    problem = Inpainting(PHOTOGRAPHS, perceptual=0)
+    before = problem.validate(problem.network().eval())["hole PSNR"]
+    recipe = Recipe(steps=60, batch=2, size=128, warm_up=5, ema=0.9, validate=60)
+    after = problem.validate(train(problem, recipe, tmp_path, say=lambda _: None))["hole PSNR"]
+    assert after > before + 0.1, "better than the fill it starts from"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_precision_hardly_matters(precision: str, channels: int) -> None:
+    image = photograph(96, 96)[0]
+    task = get_task("denoise", sigma="25")
+    observation = task.degrade(image if channels == 3 else Luma().forward(image[None])[0], Key(0, "", ""))
+    assert observation.truth is not None
+    method = type(get_method("unet-blind"))(precision=precision)  # type: ignore[call-arg]
+    restored = method.restore(observation.without_truth()).image
+    psnr = -10 * float((restored - observation.truth.clean).square().mean().log10())
+    exact = get_method("unet-blind").restore(observation.without_truth()).image
+    reference = -10 * float((exact - observation.truth.clean).square().mean().log10())
+    assert psnr == pytest.approx(reference, abs=0.02)
+
+
+def test_told_and_untold_agree_where_the_network_can_see_the_noise() -> None:
+    observation = get_task("denoise", sigma="25").degrade(photograph(128, 128)[0], Key(0, "", ""))
+    assert observation.truth is not None
+    errors = [
+        float((get_method(name).restore(observation.without_truth()).image - observation.truth.clean).square().mean())
+        for name in ("unet-blind", "unet-sigma")
+    ]
+    assert 10 * abs(np.log10(errors[0] / errors[1])) < 0.3
+    assert errors[0] != errors[1]
+
+
+def test_a_foreign_file_is_named_with_what_was_expected(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    save_file({"head.weight": torch.zeros(8, 4, 3, 3)}, file)
+    with pytest.raises(SuiteError, match=r"not the BiasFreeUNet.*missing"):
+        _trained.read(file, _unet.untrained)
+    state = _unet.untrained().state_dict()
+    save_file(state | {"head.weight": torch.zeros(32, 1, 3, 3)}, file)
+    with pytest.raises(SuiteError, match=r"'head.weight' has the shape \(32, 1, 3, 3\), expected \(32, 4, 3, 3\)"):
+        _trained.read(file, _unet.untrained)
+    file.write_bytes(b"nothing")
+    with pytest.raises(SuiteError, match="safetensors"):
+        _trained.read(file, _unet.untrained)
+
+
+SHIPPED = {
+    "unet": (8_000_000, _unet.untrained),
+    "unet-250-bedroom": (8_000_000, _unet.untrained),
+    "gated-cnn": (6_000_000, _gated.untrained),
+    "gated-cnn-250-bedroom": (6_000_000, _gated.untrained),
+    "chroma-cnn": (6_000_000, _chroma.untrained),
+    "chroma-cnn-250-bedroom": (6_000_000, _chroma.untrained),
+}
+
+
+@pytest.mark.parametrize("stem", SHIPPED)
+def test_shipped_weights_are_small_halves_with_a_card_and_a_log(stem: str) -> None:
+    size, untrained = SHIPPED[stem]
+    file = _trained.FOLDER / f"{stem}.safetensors"
+    assert file.stat().st_size <= size
+    assert {tensor.dtype for tensor in load_file(file).values()} == {torch.float16}
+    _trained.read(file, untrained)
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    for part in ("python -m methods.supervised.train", "Validation", "seconds", "lsun-bedroom"):
+        assert part in card
+    assert file.with_suffix(".csv").stat().st_size > 100
+
+
+def test_every_trained_method_has_its_file() -> None:
+    stems = {
+        m.stem
+        for m in map(
+            get_method,
+            (
+                "unet-blind",
+                "unet-sigma",
+                "unet-blind-250",
+                "gated-cnn",
+                "gated-cnn-250",
+                "chroma-cnn",
+                "chroma-cnn-250",
+            ),
+        )
+        if isinstance(m, _trained.Trained)
+    }
+    assert stems == set(SHIPPED)
+    assert {file.stem for file in _trained.FOLDER.glob("*.safetensors")} == set(SHIPPED)
+
+
+def test_a_gray_image_is_inpainted_gray() -> None:
+    gray = Luma().forward(photograph(48, 64))
+    mask = torch.ones_like(gray)
+    mask[..., 16:32, 16:32] = 0
+    observation = Observation(gray * mask, Masking(mask), mask, torch.zeros(1))
+    assert get_method("gated-cnn").restore(observation).image.shape == gray.shape
+
+
+LARGE = """
+import resource, torch
+from bigprior.networks import BiasFreeUNet, GatedUNet
+from methods.supervised import _chroma, _gated, _trained, _unet
+torch.set_num_threads(1)
+with torch.no_grad():
+    side = _trained.TILE
+    y, mask = torch.rand(1, 3, side, side), torch.ones(1, 1, side, side)
+    _unet.denoise(_unet.untrained(), y, torch.zeros(1))
+    _gated.inpaint(_gated.untrained(), y, mask)
+    _chroma.colorize(_chroma.untrained(), y[:, :1])
+    del y, mask
+    # 24 megapixels, through networks that are fast but no smaller than a tile of the real ones.
+    narrow = BiasFreeUNet(4, 3, (2, 2), (1, 1))
+    y, mask = torch.rand(1, 3, 4000, 6000), torch.ones(1, 1, 4000, 6000)
+    mask[..., 1000:2000, 2000:3000] = 0
+    _unet.denoise(narrow, y, torch.zeros(1))
+    _gated.inpaint(GatedUNet(4, 12, (2, 2), (1,)), y, mask)
+    luma = y[:, :1].clone()
+    del y, mask
+    _chroma.colorize(GatedUNet(2, 2, (2, 2), (1,)), luma)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_24_megapixels_take_less_than_3_gib() -> None:
+    found = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    assert int(found.stdout) / 2**20 < 3
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "methods.supervised.train",
+        "denoise",
+        "--steps",
+        "40",
+        "--batch",
+        "2",
+        "--size",
+        "32",
+        "--save",
+        "0",
+        "--validate",
+        "20",
+        "--threads",
+        "1",
+        "--sets",
+        "lsun-church",
+        "--out",
+    ]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    running = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    running.stdout.readline()  # step 20 has been validated
+    running.kill()
+    running.wait()
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    subprocess.run([*command, str(tmp_path / "killed"), "--resume"], check=True, capture_output=True)
+    whole, resumed = (load_file(tmp_path / each / "weights.safetensors") for each in ("whole", "killed"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_unknown_training_task_lists_the_right_ones() -> None:
+    from methods.supervised.train import main
+
+    with pytest.raises(SuiteError, match="colorize"):
+        main(["colourise", "--out", "nowhere"])
+    with pytest.raises(SuiteError, match="lsun-bedroom"):
+        main(["denoise", "--sets", "lsun-bathroom", "--out", "nowhere"])
