@@ -70,7 +70,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
     task = get_task(arguments.task, **parameters)
     protocol = get_protocol(arguments.protocol)
     device = environment.resolve_device(arguments.device)
-    rows, reasons = select(task, arguments.methods)
+    rows, reasons = select(task, arguments.methods, device)
     dataset = get_dataset(arguments.dataset)
     if task.needs_colour and not dataset.colour:
         raise SuiteError(f"the images of {dataset.name} are grayscale: {task.name} needs colour images.")

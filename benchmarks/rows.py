@@ -57,18 +57,19 @@ def available(task: Task) -> tuple[list[Row], dict[str, str]]:
     return rows, reasons
 
 
-def select(task: Task, methods_argument: str) -> tuple[list[Row], dict[str, str]]:
+def select(task: Task, methods_argument: str, device: str = "cpu") -> tuple[list[Row], dict[str, str]]:
     """Read `--methods all` or `--methods a,b`.
 
-    `all` takes what can run and returns the reasons for the rest. A name of the list that does not exist or cannot
-    run on the task is an error: the user asked for it.
+    `all` takes what can run, but on the CPU not what runs only on request, and returns the reasons for the rest. A name
+    of the list that does not exist or cannot run on the task is an error: the user asked for it.
 
     Raises:
         SuiteError: unknown method, one that does not support the task, or an empty list.
     """
     rows, reasons = available(task)
     if methods_argument == "all":
-        return rows, reasons
+        left_out = {} if device != "cpu" else {row.method: reason for row in rows if (reason := _on_request(row))}
+        return [row for row in rows if row.method not in left_out], reasons | left_out
     by_label = {row.label: row for row in rows}
     chosen: dict[str, Row] = {}
     for label in filter(None, (part.strip() for part in methods_argument.split(","))):
@@ -84,3 +85,8 @@ def select(task: Task, methods_argument: str) -> tuple[list[Row], dict[str, str]
     if not chosen:
         raise SuiteError("--methods is empty: give 'all' or a comma-separated list; see `python -m methods list`.")
     return list(chosen.values()), {}
+
+
+def _on_request(row: Row) -> str | None:
+    reason = row.build().on_request
+    return None if reason is None else f"{reason}; named in --methods, or on another device, it runs"

@@ -255,9 +255,9 @@ def to_markdown(summary: Summary) -> str:
     return "\n".join([*lines, "", *(f"{note}  " for note in summary.notes)]) + "\n"
 
 
-_TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "↑": r"$\uparrow$", "↓": r"$\downarrow$"})
-_TEX |= str.maketrans({"φ": r"$\varphi$", "σ": r"$\sigma$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
-_TEX |= str.maketrans({"–": "--", "×": r"$\times$"})
+TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "↑": r"$\uparrow$", "↓": r"$\downarrow$"})
+TEX |= str.maketrans({"φ": r"$\varphi$", "σ": r"$\sigma$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
+TEX |= str.maketrans({"–": "--", "×": r"$\times$"})
 
 
 def to_latex(summary: Summary) -> str:
@@ -265,17 +265,17 @@ def to_latex(summary: Summary) -> str:
     columns = _columns(summary, intervals=0)
     lines = [r"% requires \usepackage{booktabs}", r"\begin{table}", r"\centering"]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(c.head.translate(_TEX) for c in columns) + r" \\", r"\midrule"]
+    lines += [" & ".join(c.head.translate(TEX) for c in columns) + r" \\", r"\midrule"]
     for row in summary.table.to_dict("records"):
         cells = []
         for column in columns:
-            text = column.cell(row).translate(_TEX)
+            text = column.cell(row).translate(TEX)
             mark = row[f"{column.marked}_mark"] if column.marked else ""
             wrap = {BEST: r"\textbf{%s}", TIED: r"\underline{%s}", "": "%s"}[mark]
             cells.append(wrap % text)
         lines.append(" & ".join(cells) + r" \\")
-    signatures = ", ".join(metric.signature for metric in summary.metrics).replace("|", r"\textbar{}").translate(_TEX)
-    caption = f"{summary.title.translate(_TEX)}. Bold: best; underlined: not significantly worse. {signatures}."
+    signatures = ", ".join(metric.signature for metric in summary.metrics).replace("|", r"\textbar{}").translate(TEX)
+    caption = f"{summary.title.translate(TEX)}. Bold: best; underlined: not significantly worse. {signatures}."
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 

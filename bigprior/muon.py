@@ -52,7 +52,7 @@ class Muon(torch.optim.Optimizer):
                 if min(p.shape[0], p[0].numel()) >= group["narrow"] and p.ndim > 1:
                     self._muon(p, state, rate, group["momentum"])
                 else:
-                    self._adam(p, state, rate / 10, *group["betas"], group["eps"])
+                    self._adam(p, state, rate / 10, group["betas"], group["eps"])
 
     @staticmethod
     def _muon(p: nn.Parameter, state: dict[str, Tensor], rate: float, momentum: float) -> None:
@@ -65,8 +65,9 @@ class Muon(torch.optim.Optimizer):
         p.sub_(update.view_as(p), alpha=rate)
 
     @staticmethod
-    def _adam(p: nn.Parameter, state: dict[str, Tensor], rate: float, b1: float, b2: float, eps: float) -> None:
+    def _adam(p: nn.Parameter, state: dict[str, Tensor], rate: float, betas: tuple[float, float], eps: float) -> None:
         assert p.grad is not None
+        b1, b2 = betas
         if not state:
             state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
         state["step"] += 1

@@ -65,7 +65,7 @@ class BiasFreeUNet(nn.Module):
             skips.append(x)
             x = down(x)
         x = self.encoder[-1](x)
-        for stage, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips), strict=True):  # type: ignore[call-overload]
+        for stage, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips), strict=True):
             x = stage(up(x) + skip)
         return self.tail(x)
 

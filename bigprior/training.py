@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ class Recipe:
 class Problem(ABC, Generic[Network, Batch]):
     """What is learned from what. Everything random is drawn from the generator it is handed."""
 
-    selection: str
+    selection: ClassVar[str]
     """The validation score that a progress line shows; higher is better."""
 
     @abstractmethod
@@ -154,7 +154,7 @@ def train(
         total += loss.item()
         if step % recipe.validate == 0 or step == recipe.steps:
             count = (step - 1) % recipe.validate + 1
-            scores = problem.validate(average.module.eval())
+            scores = problem.validate(cast(Network, average.module).eval())
             row = {"step": step, "seconds": time.monotonic() - started, "loss": total / count, **scores}
             log.append(row)
             total = 0.0
@@ -165,7 +165,7 @@ def train(
         elif time.monotonic() - saved > recipe.save:
             save()
             saved = time.monotonic()
-    result: Network = average.module  # type: ignore[assignment]
+    result = cast(Network, average.module)
     save_weights(result, out / WEIGHTS)
     return result.eval()
 

@@ -14,6 +14,10 @@ from datasets.cli import console, guarded
 from datasets.dataset import Dataset, Entry, RegisteredImage, RegisteredSet, datasets, get_dataset
 from datasets.errors import SuiteError, unknown
 
+MODELS = "models"
+"""On the command line: every file of trained weights in the registry."""
+MODEL_ENDINGS = (".mat", ".pth")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 if `verify` finds fault, 2 on an error."""
@@ -26,7 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the named sets and where their images are now")
     get = commands.add_parser("fetch", help="download what is not here yet, and again what is damaged")
-    get.add_argument("name", metavar="NAME", help="a set, a file or folder of datasets/registry.csv, or 'all'")
+    get.add_argument(
+        "name",
+        metavar="NAME",
+        help=f"a set, '{MODELS}' (published weights), a file or folder of datasets/registry.csv, or 'all'",
+    )
     get.add_argument("--split", help="only this split of the set")
     check = commands.add_parser(
         "verify",
@@ -75,10 +83,12 @@ def _select(name: str, split: str | None) -> list[str]:
         return [path for each in dataset.splits if split in (None, each) for path in dataset.paths(each)]
     if split is not None:
         raise SuiteError(f"--split goes with the name of a set, and '{name}' is none.")
+    if name == MODELS:
+        return [path for path in fetch.registry() if path.endswith(MODEL_ENDINGS)]
     prefix = name.rstrip("/")
     paths = [path for path in fetch.registry() if name == "all" or path == prefix or path.startswith(f"{prefix}/")]
     if not paths:
-        raise unknown("dataset", name, [*datasets(), "all"])
+        raise unknown("dataset", name, [*datasets(), MODELS, "all"])
     return paths
 
 

@@ -43,6 +43,8 @@ class Method(ABC):
     """Kinds of device the method computes on; elsewhere it is given and returns CPU tensors."""
     warm_up: ClassVar[bool] = True
     """False if a first call costs no more than any other: then no small image is restored before the timed one."""
+    on_request: ClassVar[str | None] = None
+    """Why `--methods all` leaves the method out on a CPU; it runs if it is named, or on another device."""
     batch_size: ClassVar[int] = 1
     """How many images of one size the runner hands over at once."""
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks import lpips_weights
 from benchmarks.metrics.base import Metric, image_mean
+from bigprior import imagenet_features
 from datasets.errors import SuiteError, unknown
 
 VERSIONS = ("0.0", "0.1")
@@ -36,7 +36,7 @@ class LPIPS(Metric):
 
     R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang, "The Unreasonable Effectiveness of Deep Features as a
     Perceptual Metric", CVPR 2018. The weights w are those of the `lpips` package, version 0.1 or 0.0; AlexNet's come
-    from `benchmarks.lpips_weights`. A gray image is repeated to three channels. Computed in the dtype of the image.
+    from `bigprior.imagenet_features`. A gray image is repeated to three channels. Computed in the dtype of the image.
 
     NaN for an image with a side under 31.
 
@@ -63,13 +63,13 @@ class LPIPS(Metric):
     def unavailable(self) -> str | None:
         try:
             linear_file(self.version)
-            lpips_weights.ensure_features("alexnet")
+            imagenet_features.ensure_features("alexnet")
         except SuiteError as error:
             return str(error)
         return None
 
     def weights(self) -> tuple[Path, ...]:
-        files = linear_file(self.version), lpips_weights.cached_file("alexnet")
+        files = linear_file(self.version), imagenet_features.cached_file("alexnet")
         return tuple(file for file in files if file.is_file())
 
     def prepare(self, reference: Tensor, mask: Tensor) -> list[Tensor] | None:
@@ -127,7 +127,7 @@ def network(version: str, device: torch.device, dtype: torch.dtype) -> Network:
     Raises:
         SuiteError: the weights are not to be had.
     """
-    features = lpips_weights.ensure_features("alexnet")
+    features = imagenet_features.ensure_features("alexnet")
     convolutions = {}
     for position in STRIDES_AND_PADDINGS:
         weight, bias = (features[f"features.{position}.{kind}"].to(device, dtype) for kind in ("weight", "bias"))

@@ -24,6 +24,8 @@ def test_restore(benchmark: BenchmarkFixture, task_name: str, name: str, device:
     reason = method.supports(task)
     if reason is not None:
         pytest.skip(reason)
+    if device == "cpu" and method.on_request is not None:
+        pytest.skip(method.on_request)
     if device not in method.devices:
         pytest.skip(f"computes on {', '.join(method.devices)}")
     entry = get_dataset("photos").entries("test")[0]

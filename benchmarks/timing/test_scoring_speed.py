@@ -18,10 +18,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from benchmarks import lpips_weights
 from benchmarks.metrics.auc import area_under_curve
 from benchmarks.metrics.lpips import network
 from benchmarks.scoring import Scorer, quantise
+from bigprior import imagenet_features
 
 METHODS = 8
 SIDE = 256
@@ -49,7 +49,7 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[lpips.LPIPS]:
         torch.manual_seed(7)
         trunk = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     features = {f"features.{key.split('.', 1)[1]}": value for key, value in trunk.net.state_dict().items()}
-    monkeypatch.setattr(lpips_weights, "ensure_features", lambda name: features)
+    monkeypatch.setattr(imagenet_features, "ensure_features", lambda name: features)
     network.cache_clear()
     yield trunk
     network.cache_clear()

@@ -46,7 +46,7 @@ def read(file: Path, untrained: Callable[[], N]) -> N:
 @cache
 def _load(file: Path, untrained: Callable[[], N], device: torch.device, dtype: torch.dtype) -> N:
     network = read(file, untrained).to(device=device, dtype=dtype)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)
 
 
 class Trained(Method, Generic[N]):

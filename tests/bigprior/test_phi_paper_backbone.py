@@ -27,7 +27,7 @@ def random_state(channels: int) -> dict[str, Tensor]:
         if key.endswith("num_batches_tracked"):
             state[PREFIX + key] = torch.tensor(7)
         else:
-            drawn = torch.randn(value.shape, generator=generator) * (0.08 if value.ndim == 4 else 0.3)
+            drawn = torch.randn(value.shape, generator=generator) * (0.1 if value.ndim == 4 else 0.3)
             state[PREFIX + key] = drawn.abs() + 0.5 if key.endswith("running_var") else drawn
     return state
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from bigprior.fusion import fuse
 from bigprior.phi.network import PhiConfig, load_phi
-from bigprior.phi.train import Cached, Files, Pair, PhiProblem, Source, evaluate, lifted, read_pairs
+from bigprior.phi.train import Cached, Files, Pair, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
+from bigprior.priors.base import GenerativePrior, Inversion, Progress
 from bigprior.train import main
 from bigprior.training import LOG, WEIGHTS, Recipe, train
 from datasets.dataset import Dataset, Entry, RegisteredImage, get_dataset
@@ -143,6 +144,32 @@ def test_a_prior_is_asked_once(tmp_path: Path) -> None:
     assert len(calls) == 2, "another draw is another observation"
 
 
+def halved(observation: Observation) -> Tensor:
+    """A prior that is a function."""
+    return observation.fidelity / 2
+
+
+class Halving(GenerativePrior):
+    """A prior that is one."""
+
+    def decode(self, latents: Sequence[Tensor]) -> Tensor:
+        return latents[0]
+
+    def invert(self, observation: Observation, progress: Progress | None = None) -> Inversion:
+        image = halved(observation)
+        return Inversion(image, torch.zeros(0, len(image)), torch.zeros(len(image), dtype=torch.int64), (image,))
+
+
+def test_a_prior_is_found_by_its_name() -> None:
+    observation = get_task("colorize").degrade(Drawn("001").load(), None)  # type: ignore[arg-type]
+    for name in ("halved", "Halving"):
+        image = named_prior(f"{__name__}:{name}")(Source("toy", "001", 1, 0), observation)
+        assert torch.equal(image, observation.fidelity / 2)
+    for name in ("none", f"{__name__}:none", "no.such.module:x"):
+        with pytest.raises(SuiteError, match=r"no prior .*: give MODULE:NAME"):
+            named_prior(name)
+
+
 RECIPE = Recipe(steps=6, batch=2, size=16, rate=0.005, warm_up=2, ema=0.9, validate=2, save=0)
 
 
@@ -181,7 +208,7 @@ def test_learns_where_the_prior_is_right(tmp_path: Path, loss: str) -> None:
     """f is gray and wrong in colour everywhere; g is right on one half and noise on the other."""
     p = problem(loss)
     before = evaluate(p.at_work(p.network()), p.held_out)
-    recipe = Recipe(steps=60, batch=4, size=SIDE, rate=0.02, warm_up=5, ema=0.9, validate=60)
+    recipe = Recipe(steps=150, batch=4, size=SIDE, rate=0.05, warm_up=5, ema=0.9, validate=150)
     network = p.at_work(train(p, recipe, tmp_path, say=lambda _: None))
     after = evaluate(network, p.held_out)
     assert before["gain"] < 1
@@ -223,23 +250,8 @@ def test_the_command_line_leaves_weights_log_figure_and_card(
         picture = Drawn(f"{number:03}").load().permute(1, 2, 0).numpy()
         imsave(images / f"{number}.png", (255 * picture).astype(np.uint8), check_contrast=False)
     words = ["phi", "--task", "colorize", "--set", "toy", "--prior-images", str(images), "--out", str(out)]
-    words += [
-        "--name",
-        "p",
-        "--steps",
-        "4",
-        "--batch",
-        "2",
-        "--size",
-        "16",
-        "--validate",
-        "2",
-        "--held-out",
-        "4",
-        "--widths",
-        "16",
-        "16",
-    ]
+    words += ["--name", "p", "--steps", "4", "--batch", "2", "--size", "16", "--validate", "2"]
+    words += ["--held-out", "4", "--widths", "16", "16"]
     assert main(words) == 0
     network = load_phi(out / "p.safetensors")
     card = json.loads((out / "p.json").read_text())

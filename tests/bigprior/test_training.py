@@ -85,7 +85,7 @@ def test_refuses_to_overwrite_and_to_mix(tmp_path: Path) -> None:
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(SuiteError, match="--resume"):
         train(Smoothing(), RECIPE, tmp_path, say=quiet)
-    with pytest.raises(SuiteError, match="'rate': 0.02"):
+    with pytest.raises(SuiteError, match=r"'rate': 0\.02"):
         train(Smoothing(), Recipe(steps=12, batch=2, size=8, rate=0.5), tmp_path, resume=True, say=quiet)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 

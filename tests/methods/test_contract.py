@@ -23,13 +23,13 @@ VARIANTS = [("denoise", {"sigma": "25"}), ("denoise", {"sigma": "5:50"}), ("inpa
 
 
 def _pairs(variants: list[tuple[str, dict[str, str]]]) -> list[pytest.param]:
-    """Every method with every task that it is made for; skipped, with the method's reason, where it cannot run."""
+    """Every method with every task that it is made for; skipped, with the reason, where it cannot run or is slow."""
     found = []
     for name, parameters in variants:
         task = get_task(name, **parameters)
         for method in methods():
             if name in get_method(method).tasks:
-                reason = get_method(method).supports(task)
+                reason = get_method(method).supports(task) or get_method(method).on_request
                 marks = [pytest.mark.skip(reason=reason)] if reason else []
                 found.append(pytest.param(method, task, id=f"{method}-{task.label.replace(' ', '-')}", marks=marks))
     return found

@@ -1,6 +1,6 @@
-"""ImageNet features for LPIPS: found, fetched once, verified by hash, never read by executing a pickle.
+"""ImageNet features of LPIPS and of the inversion loss: found, fetched once, verified by hash, no pickle executed.
 
-    python -m benchmarks.lpips_weights fetch [alexnet|vgg16]
+    python -m bigprior.imagenet_features fetch [alexnet|vgg16]
 
 `ensure_features` asks, in this order:
 
@@ -11,7 +11,7 @@
    before it opens it, and so do we; the pickle inside is read by an unpickler that can build numpy arrays only;
 4. torchvision's download.
 
-All of them must give the tensors of the pinned digest, so that LPIPS means the same bits on every machine.
+All of them must give the tensors of the pinned digest, so that a number means the same on every machine.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def find_features(backbone: Backbone, path: Path) -> dict[str, Tensor]:
         return tensors
     raise Refused(
         f"no {backbone.name} features ({'; '.join(reasons)}); "
-        f"with a network: python -m benchmarks.lpips_weights fetch {backbone.name}"
+        f"with a network: python -m bigprior.imagenet_features fetch {backbone.name}"
     )
 
 
@@ -317,7 +317,7 @@ def read_arrays(content: bytes) -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lpips_weights", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bigprior.imagenet_features", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     fetch = commands.add_parser("fetch", help="find or download the features and keep them in the cache")
     fetch.add_argument("backbone", nargs="?", default="alexnet", choices=sorted(BACKBONES))

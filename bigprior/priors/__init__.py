@@ -1,0 +1,1 @@
+"""Generative priors: images from latents, and an observation back to latents through its operator."""

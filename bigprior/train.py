@@ -1,0 +1,163 @@
+"""Train parts of the framework: `python -m bigprior.train phi --task colorize --prior-images … --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from bigprior.phi.loss import LOSSES
+from bigprior.phi.network import PhiConfig, to_bytes
+from bigprior.phi.train import Cached, Files, PhiProblem, evaluate, lifted, named_prior, read_pairs
+from bigprior.training import LOG, Recipe, train
+from datasets.cli import guarded
+from datasets.task import get_task
+from datasets.training_images import HELD_OUT
+
+INPAINTING = ("inpaint-center", "inpaint-random")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a shipped φ-network says of itself."""
+
+    name: str
+    task: str
+    sets: tuple[str, ...]
+    prior: str
+    fidelity: str
+    loss: str
+    recipe: dict[str, Any]
+    command: str
+    seconds: float
+    machine: str
+    images: str
+    parameters: int
+    validation: dict[str, float]
+
+    def markdown(self) -> str:
+        """The card to read."""
+        v = self.validation
+        return f"""# {self.name}
+
+A φ-network for **{self.task}**: the share of the prior in every pixel, one channel, 0 < φ < 1.
+
+| | |
+| --- | --- |
+| prior g | {self.prior} |
+| data-fidelity image f(y) | {self.fidelity} |
+| images | {self.images} |
+| loss | {self.loss} |
+| parameters | {self.parameters} (half precision) |
+| command | `{self.command}` |
+| time | {self.seconds:.0f} s on {self.machine} |
+
+Mean over the held-out images, clipped to [0,1]: PSNR {v["psnr"]:.2f} dB (f {v["psnr_fidelity"]:.2f}, g
+{v["psnr_prior"]:.2f}), {v["gain"]:+.2f} dB over the better of f and g of each image, mean φ {v["phi_mean"]:.3f}.
+The network kept is the average of the last step; recipe and numbers are in `{self.name}.json`.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(prog="python -m bigprior.train", description=(__doc__ or "").split(":")[0])
+    commands = p.add_subparsers(dest="what", required=True)
+    phi = commands.add_parser("phi", help="a φ-network, from the images of any prior")
+    phi.add_argument("--task", required=True, help="denoise, inpaint-center, inpaint-random or colorize")
+    phi.add_argument("--sigma", help="denoise: σ on the 0–255 scale, or A:B")
+    phi.add_argument("--set", dest="sets", nargs="+", required=True, metavar="SET", help="sets with a training split")
+    prior = phi.add_mutually_exclusive_group(required=True)
+    prior.add_argument("--prior-images", metavar="PATH", help=(Files.__doc__ or "").split("\n")[0])
+    prior.add_argument("--prior", metavar="MODULE:NAME", help="a prior to ask, once per image; kept in --out")
+    phi.add_argument("--fidelity-images", metavar="PATH", help="likewise f(y); by default the task's own")
+    phi.add_argument("--prior-name", default="", help="what the card calls the prior")
+    phi.add_argument("--fidelity-name", default="", help="what the card calls f(y)")
+    phi.add_argument("--loss", choices=sorted(LOSSES), default="relative", help="default: relative")
+    phi.add_argument("--name", default="phi", help="of the weights: NAME.safetensors, NAME.md and NAME.json in --out")
+    phi.add_argument("--draws", type=int, default=1, help="degradations of every image (default: 1)")
+    phi.add_argument("--held-out", type=int, default=HELD_OUT, help=f"last images of a set, to validate ({HELD_OUT})")
+    phi.add_argument("--widths", type=int, nargs="+", default=PhiConfig.widths, help="channels at 1/2, 1/4, …")
+    phi.add_argument("--scale", type=int, default=1, help="decide φ on means over SCALE×SCALE pixels (default: 1)")
+    phi.add_argument("--steps", type=int, default=1500)
+    phi.add_argument("--batch", type=int, default=8)
+    phi.add_argument("--size", type=int, default=128, help="of a crop (default: 128)")
+    phi.add_argument("--rate", type=float, default=0.005)
+    phi.add_argument("--ema", type=float, default=0.995)
+    phi.add_argument("--validate", type=int, default=250, help="steps between validations")
+    phi.add_argument("--seed", type=int, default=0)
+    phi.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    phi.add_argument("--device", default="cpu")
+    phi.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    phi.add_argument("--out", type=Path, required=True)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = parser().parse_args(given)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    began = time.monotonic()
+    task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
+    fidelity = Files(options.fidelity_images) if options.fidelity_images else lifted
+    prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))
+    pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out)
+    config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
+    problem = PhiProblem(config, pairs, options.loss)
+    recipe = Recipe(
+        steps=options.steps, batch=options.batch, size=options.size, rate=options.rate, ema=options.ema,
+        seed=options.seed, validate=options.validate, warm_up=min(200, options.steps // 5),
+    )  # fmt: skip
+    trained = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
+    network = problem.at_work(trained)
+    log = pd.read_csv(options.out / LOG)
+    card = Card(
+        name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=asdict(recipe),
+        prior=options.prior_name or options.prior or options.prior_images,
+        fidelity=options.fidelity_name or options.fidelity_images or "the task's own lift of y",
+        command=f"python -m bigprior.train {shlex.join(given)}", seconds=float(log.seconds.iloc[-1]),
+        machine=f"{torch.get_num_threads()} thread(s), {platform.machine()}, torch {torch.__version__}",
+        images=f"{', '.join(options.sets)}: training split, {len(pairs[0])} pairs to fit, the last "
+               f"{options.held_out} images of each set ({len(pairs[1])}) to validate; no test image was read",
+        parameters=sum(p.numel() for p in network.parameters()),
+        validation=evaluate(network, pairs[1]),
+    )  # fmt: skip
+    write(options.out, card, to_bytes(network))
+    print(f"{options.out / options.name}.safetensors, {time.monotonic() - began:.0f} s in all")
+    return 0
+
+
+def _cache(options: argparse.Namespace) -> Path:
+    """The folder of a prior's images: one for each prior, task and seed."""
+    words = (options.prior, options.task, options.sigma or "", f"seed{options.seed}")
+    return Path(options.out) / "prior" / re.sub(r"[^\w.-]+", "-", "-".join(filter(None, words)))
+
+
+def write(out: Path, card: Card, weights: bytes) -> None:
+    """Write NAME.safetensors and its card, each atomically."""
+    files = {
+        f"{card.name}.safetensors": weights,
+        f"{card.name}.json": (json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n").encode(),
+        f"{card.name}.md": card.markdown().encode(),
+    }
+    for name, data in files.items():
+        temporary = out / f".{name}"
+        temporary.write_bytes(data)
+        os.replace(temporary, out / name)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

@@ -1,0 +1,1 @@
+"""Fusions with a generative prior, and generative priors alone."""
