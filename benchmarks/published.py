@@ -5,11 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.environment import ROOT
+from datasets.dataset import datasets
 
 FOLDER = ROOT / "results" / "published"
 DENOISING = FOLDER / "denoising_psnr.csv"
-OURS = {"cbm3d": "bm3d"}
+OURS = {"cbm3d": "bm3d", "dncnn-s": "dncnn-gray-25"}
 """Published names of methods that are called otherwise here: one `bm3d` row serves gray and colour."""
+OURS_IN_COLOUR = OURS | {"ffdnet": "ffdnet-color"}
+"""On colour sets; on gray ones the published FFDNet is another network, which the suite does not have."""
 
 
 def published_psnr(task: str, dataset: str, sigma: str) -> dict[str, tuple[float, str]]:
@@ -25,4 +28,5 @@ def published_psnr(task: str, dataset: str, sigma: str) -> dict[str, tuple[float
     table = pd.read_csv(DENOISING)
     hit = table[(table.dataset == dataset) & (table.sigma == float(sigma)) & (table.metric == "psnr")]
     rows = zip(hit.method, hit.value, hit.source, strict=True)
-    return {OURS.get(method, method): (float(value), source) for method, value, source in rows}
+    ours = OURS_IN_COLOUR if dataset in datasets() and datasets()[dataset].colour else OURS
+    return {ours.get(method, method): (float(value), source) for method, value, source in rows}

@@ -85,7 +85,7 @@ def test_iteration(benchmark: BenchmarkFixture, codes: int, layer: int) -> None:
         for block in blocks:
             block.zero_grad()
         assert all(latent.grad is not None for latent in latents)
-        return seconds, float(loss), image.detach()
+        return seconds, loss.item(), image.detach()
 
     _, loss, image = iteration(loop)
     _, our_loss, our_image = iteration(prior.render)

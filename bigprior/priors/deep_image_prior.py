@@ -128,7 +128,8 @@ class DeepImagePrior(GenerativePrior):
     the loss jumps; for colorization, which the paper does not have, the settings of denoising. σ of the jitter is
     1/30 at all noise levels.
 
-    Latents: the input z (N,I,H,W), then the weights of the network, each (N,...), H×W the enlarged size.
+    Latents: the input z (N,I,H,W), then the weights of the network, each (N,...), H×W the enlarged size. They decode to
+    the last output, which is g only where g is no mean of outputs.
 
     Args:
         denoising, inpainting: settings; inpainting's where A is a mask, else denoising's.

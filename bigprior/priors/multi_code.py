@@ -24,8 +24,8 @@ class MultiCode(GanInversion):
 
     The defaults are the published ones for denoising and inpainting: 30 codes at layer 4, steepest descent with step 1,
     3000 iterations, L2 + 0.1·perceptual; `published` gives colorization its 20 codes at layer 6. Deviation: the
-    authors' script for colorization has 1500 iterations and a perceptual weight of 1 as its defaults, their paper's
-    settings are kept here; both are fields.
+    scripts of the authors and of BIGPrior run colorization with 1500 iterations and a perceptual weight of 1; it has
+    the settings of the other tasks here unless those two fields are given.
 
     All codes of all images pass G₁ as one batch. Latents: z (N,K,Z) and, for K > 1, α (N,K,C).
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import mean
 
+import pandas as pd
 import pytest
 
 from benchmarks.environment import ROOT
 from benchmarks.plan import read_run
+from benchmarks.published import FOLDER, published_psnr
 from benchmarks.records import RecordFile
-from benchmarks.regenerate import BEGIN, END, RUNS, folder, read, readme_block, rewrite_readme
+from benchmarks.regenerate import BEGIN, END, LSUN, RUNS, folder, read, readme_block, rewrite_readme
 from benchmarks.summary import to_latex, to_markdown
 from datasets.errors import SuiteError
 
@@ -55,6 +58,39 @@ def test_our_collaborative_filter_stands_beside_the_package(name: str) -> None:
 def test_classic_rows_on_the_papers_test_images() -> None:
     assert _mean("inpaint-center-lsun-bedroom", "telea") >= 27.5
     assert _mean("colorize-lsun-bedroom", "chroma-given-luma-bedroom", "auc_all") >= 90.0
+
+
+@pytest.mark.parametrize("name", ["denoise-cbsd68-15", "denoise-cbsd68-25", "denoise-cbsd68-50"])
+def test_denoising_networks_on_cbsd68(name: str) -> None:
+    published = published_psnr("denoise", "cbsd68", name.rpartition("-")[2])
+    assert _mean(name, "ffdnet-color") == pytest.approx(published["ffdnet-color"][0], abs=0.05)
+    assert _mean(name, "unet-blind") > published["bm3d"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("denoise-set12-25", "dncnn-gray-25"), ("denoise-bsd68-25", "dncnn-gray-25")]
+)
+def test_published_networks_are_as_published(name: str, method: str) -> None:
+    assert _mean(name, method) == pytest.approx(_mean(name, method, "published_psnr"), abs=0.05)
+
+
+@pytest.mark.parametrize("name", [f"denoise-blind-{s}" for s in LSUN])
+def test_our_blind_denoiser_beats_bm3d_that_is_told_the_noise(name: str) -> None:
+    assert _mean(name, "unet-blind") >= _mean(name, "bm3d@true-sigma") + 0.4
+
+
+def test_our_inpainting_network_beats_telea_and_its_psnr_deepfill() -> None:
+    def over(kind: str, method: str, column: str) -> list[float]:
+        return [_mean(f"{kind}-{s}", method, column) for s in LSUN]
+
+    table = pd.read_csv(FOLDER / "bigprior_tables.csv")
+    deepfill = table[table.method == "deepfill-v2"].set_index("metric").value
+    for metric in ("psnr", "ssim"):
+        assert mean(over("inpaint-center", "gated-cnn", f"{metric}_all")) > deepfill[metric]
+    assert mean(over("inpaint-center", "gated-cnn", "psnr_all")) > mean(over("inpaint-center", "telea", "psnr_all"))
+    assert mean(over("inpaint-center", "gated-cnn", "lpips_all")) < mean(over("inpaint-center", "telea", "lpips_all"))
+    ours, telea = over("inpaint-random", "gated-cnn", "psnr_all"), over("inpaint-random", "telea", "psnr_all")
+    assert all(a > b for a, b in zip(ours, telea, strict=True))
 
 
 def test_the_runner_takes_little_of_a_long_run() -> None:
