@@ -92,9 +92,9 @@ def test_our_inpainting_network_beats_telea_and_its_psnr_deepfill() -> None:
 
 
 def test_the_runner_takes_little_of_a_long_run() -> None:
-    seconds = read_run(folder("denoise-cbsd68-25"))["seconds"]
-    assert seconds["total"] > 30
-    assert seconds["outside_of_total"] <= 0.05
+    long = [seconds for name in THERE if (seconds := read_run(folder(name))["seconds"])["total"] > 300]
+    assert long, "the seconds of a run that was gone on with are those of its last part"
+    assert all(seconds["outside_of_total"] <= 0.05 for seconds in long)
 
 
 def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
