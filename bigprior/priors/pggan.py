@@ -244,7 +244,7 @@ def missing(name: str) -> str | None:
         return None
     return (
         f"its weights are not on this machine: get {path.name} from {SOURCE}, "
-        f"and put it into {path.parent} or set {FOLDER} to its folder"
+        f"and set {FOLDER} to its folder, or put it into the folder `pggan` of the cache"
     )
 
 
