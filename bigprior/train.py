@@ -18,13 +18,18 @@ from typing import Any
 import pandas as pd
 import torch
 
+from bigprior.model_card import CARD, write_card
 from bigprior.phi.loss import LOSSES
 from bigprior.phi.network import PhiConfig, to_bytes
 from bigprior.phi.train import Cached, Files, PhiProblem, evaluate, lifted, named_prior, read_pairs
-from bigprior.training import LOG, Recipe, train
+from bigprior.priors.compact.prior import CompactPrior
+from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
+from bigprior.priors.compact.samples import SAMPLES, draw_samples
+from bigprior.priors.compact.training import Conditions
+from bigprior.training import LOG, WEIGHTS, Recipe, train
 from datasets.cli import guarded
 from datasets.task import get_task
-from datasets.training_images import HELD_OUT
+from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages
 
 INPAINTING = ("inpaint-center", "inpaint-random")
 
@@ -81,7 +86,9 @@ def parser() -> argparse.ArgumentParser:
     prior = phi.add_mutually_exclusive_group(required=True)
     prior.add_argument("--prior-images", metavar="PATH", help=(Files.__doc__ or "").split("\n")[0])
     prior.add_argument("--prior", metavar="MODULE:NAME", help="a prior to ask, once per image; kept in --out")
-    phi.add_argument("--fidelity-images", metavar="PATH", help="likewise f(y); by default the task's own")
+    fidelity = phi.add_mutually_exclusive_group()
+    fidelity.add_argument("--fidelity-images", metavar="PATH", help="likewise f(y); by default the task's own")
+    fidelity.add_argument("--fidelity", metavar="MODULE:NAME", help="a function (Observation) → f(y)")
     phi.add_argument("--prior-name", default="", help="what the card calls the prior")
     phi.add_argument("--fidelity-name", default="", help="what the card calls f(y)")
     phi.add_argument("--loss", choices=sorted(LOSSES), default="relative", help="default: relative")
@@ -101,6 +108,19 @@ def parser() -> argparse.ArgumentParser:
     phi.add_argument("--device", default="cpu")
     phi.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     phi.add_argument("--out", type=Path, required=True)
+    prior = commands.add_parser("prior", help="the network of all conditional means")
+    prior.add_argument("--start", type=Path, help="weights of the denoiser to begin with; random by default")
+    prior.add_argument("--set", dest="sets", nargs="+", default=list(TRAINING_SETS), metavar="SET")
+    prior.add_argument("--steps", type=int, default=9500)
+    prior.add_argument("--batch", type=int, default=4, help="noisy crops per step; other conditions have their own")
+    prior.add_argument("--size", type=int, default=96, help="of a noisy crop (default: 96)")
+    prior.add_argument("--rate", type=float, default=0.005)
+    prior.add_argument("--validate", type=int, default=1000, help="steps between validations")
+    prior.add_argument("--seed", type=int, default=0)
+    prior.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    prior.add_argument("--device", default="cpu")
+    prior.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    prior.add_argument("--out", type=Path, required=True)
     return p
 
 
@@ -110,9 +130,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given)
     if options.threads:
         torch.set_num_threads(options.threads)
+    return train_prior(options, given) if options.what == "prior" else train_phi(options, given)
+
+
+def train_prior(options: argparse.Namespace, given: Sequence[str]) -> int:
+    """Train the network of all conditional means."""
+    problem = Conditions(TrainingImages(tuple(options.sets)), options.start)
+    recipe = Recipe(
+        steps=options.steps, batch=options.batch, size=options.size, rate=options.rate, seed=options.seed,
+        validate=options.validate,
+    )  # fmt: skip
+    network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
+    draw_samples(CompactPrior(network), problem.images, options.out / SAMPLES)
+    command = f"python -m bigprior.train {shlex.join(given)}".replace(str(options.out), "DIR")
+    more = ["", "## What it draws", "", *SAMPLES_LEGEND, "", f"![samples]({SAMPLES})"]
+    write_card(options.out, problem, recipe, options.sets, command, more)
+    print(f"weights: {options.out / WEIGHTS}, and what to say of them: {options.out / CARD}")
+    return 0
+
+
+def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
+    """Train a φ-network."""
     began = time.monotonic()
     task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
     fidelity = Files(options.fidelity_images) if options.fidelity_images else lifted
+    if options.fidelity:
+        fidelity = named_prior(options.fidelity)
     prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))
     pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out)
     config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
@@ -127,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     card = Card(
         name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=asdict(recipe),
         prior=options.prior_name or options.prior or options.prior_images,
-        fidelity=options.fidelity_name or options.fidelity_images or "the task's own lift of y",
+        fidelity=options.fidelity_name or options.fidelity or options.fidelity_images or "the task's own lift of y",
         command=f"python -m bigprior.train {shlex.join(given)}", seconds=float(log.seconds.iloc[-1]),
         machine=f"{torch.get_num_threads()} thread(s), {platform.machine()}, torch {torch.__version__}",
         images=f"{', '.join(options.sets)}: training split, {len(pairs[0])} pairs to fit, the last "

@@ -52,19 +52,20 @@ class TrainingImages:
         """Per set, the images (3,H,W) float32 in [0,1] that are held out."""
         return [[image.float() / 255 for image in images] for images in self._load(held_out=True)]
 
-    def crops(self, random: np.random.Generator, count: int, size: int, scales: Sequence[int] = (1,)) -> Tensor:
+    def crops(self, random: np.random.Generator, count: int, size: int) -> Tensor:
         """Return random square crops (count,3,size,size) float32 in [0,1]: a set, then an image, then a place of it.
 
         Every crop is turned by one of the 8 symmetries of the square, unless it keeps its top: see `upright`.
+        """
+        return torch.stack([turned(self._crop(random, size, (1,)), random) for _ in range(count)]).float() / 255
+
+    def upright(self, random: np.random.Generator, count: int, size: int, scales: Sequence[int] = (1,)) -> Tensor:
+        """Return random crops as `crops` does, but only mirrored left to right: skies stay above.
 
         Args:
             scales: whole factors by which an image may be reduced (by area) before it is cut, equally likely.
         """
-        return torch.stack([turned(self._crop(random, size, scales), random) for _ in range(count)]).float() / 255
-
-    def upright(self, random: np.random.Generator, count: int, size: int) -> Tensor:
-        """Return random crops as `crops` does, but only mirrored left to right: skies stay above."""
-        crops = [self._crop(random, size, (1,)) for _ in range(count)]
+        crops = [self._crop(random, size, scales) for _ in range(count)]
         return torch.stack([c.flip(-1) if random.random() < 0.5 else c for c in crops]).float() / 255
 
     def _crop(self, random: np.random.Generator, size: int, scales: Sequence[int]) -> Tensor:

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from bigprior.domains import LumaChroma
 from bigprior.networks import GatedUNet
-from methods.supervised._tiles import tiled
+from bigprior.tiles import tiled
 from methods.supervised._trained import TILE
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import pixel_shuffle
 
 from bigprior.networks import GatedUNet
 from bigprior.smooth_fill import smooth_fill
-from methods.supervised._tiles import tiled
+from bigprior.tiles import tiled
 from methods.supervised._trained import TILE
 
 

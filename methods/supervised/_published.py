@@ -10,11 +10,11 @@ from typing import ClassVar
 import torch
 
 from bigprior.fusion import Restoration
+from bigprior.tiles import Network, tiled
 from datasets import fetch
 from datasets.observation import Observation
 from datasets.task import Task
 from methods.base import Method, noise_level
-from methods.supervised._tiles import Network, tiled
 
 SIGMA_MAX = 75
 """The highest noise level that the networks with a noise map were trained for, on the 0–255 scale."""

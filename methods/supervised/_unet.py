@@ -7,8 +7,8 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from bigprior.networks import BiasFreeUNet
+from bigprior.tiles import tiled
 from datasets.observation import Observation
-from methods.supervised._tiles import tiled
 from methods.supervised._trained import TILE, Trained
 
 CHANNELS, BLOCKS = (32, 64, 128, 208), (2, 2, 2, 2)

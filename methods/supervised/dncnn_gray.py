@@ -10,11 +10,11 @@ from typing import ClassVar
 import torch
 
 from bigprior.fusion import Restoration
+from bigprior.tiles import tiled
 from datasets.observation import Observation
 from datasets.task import Task
 from methods.supervised._chain import Chain, chain_shapes
 from methods.supervised._published import Published
-from methods.supervised._tiles import tiled
 from methods.supervised._weights import check_shapes, read_state_dict
 
 SIGMA = 25

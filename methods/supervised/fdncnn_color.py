@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import torch
 
+from bigprior.tiles import Network
 from methods.supervised._chain import Chain, chain_shapes
 from methods.supervised._published import NoiseMapped
-from methods.supervised._tiles import Network
 from methods.supervised._weights import check_shapes, read_matconvnet
 
 DEPTH = 20

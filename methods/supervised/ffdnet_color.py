@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from bigprior.tiles import Network
 from methods.supervised._chain import Chain, chain_shapes
 from methods.supervised._published import NoiseMapped
-from methods.supervised._tiles import Network
 from methods.supervised._weights import check_shapes, read_matconvnet
 
 DEPTH = 12

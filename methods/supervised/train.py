@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
-from bigprior.training import LOG, WEIGHTS, Problem, Recipe, train
+from bigprior.model_card import CARD, write_card
+from bigprior.training import WEIGHTS, Problem, Recipe, train
 from datasets.cli import guarded
 from datasets.errors import SuiteError, unknown
-from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages
+from datasets.training_images import TRAINING_SETS, TrainingImages
 from methods.supervised.problems.colorize import Colorization
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
@@ -33,7 +31,6 @@ class Job:
     sets: tuple[str, ...]
 
 
-CARD = "card.md"
 LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
 
 JOBS = {
@@ -79,40 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_card(options.out, problem, recipe, sets, command.replace(str(options.out), "DIR"))
     print(f"weights: {options.out / WEIGHTS}, and what to say of them: {options.out / CARD}")
     return 0
-
-
-def write_card(out: Path, problem: Problem[Any, Any], recipe: Recipe, sets: Sequence[str], command: str) -> None:
-    """Write the model card of a finished run: everything in it comes from the run."""
-    log = pd.read_csv(out / LOG)
-    last = log.iloc[-1]
-    network = problem.network()
-    scores = log.columns.drop(["step", "seconds", "loss"])
-    first_line = (type(problem).__doc__ or "").partition("\n")[0]
-    lines = [
-        f"# {type(problem).__name__}",
-        "",
-        f"{type(network).__name__}, {sum(p.numel() for p in network.parameters()):,} parameters, half precision.",
-        f"Loss: {first_line}",
-        "",
-        f"- Command: `{command}`",
-        f"- Data: training splits of {', '.join(sets)}, without the last {HELD_OUT} images of each, which validate. "
-        "No test image was read.",
-        f"- Recipe: {', '.join(f'{name} {value}' for name, value in asdict(recipe).items())}; Muon and Adam, bfloat16 "
-        "convolutions, channels_last.",
-        f"- Time: {last['seconds']:.0f} seconds on {torch.get_num_threads()} thread(s) of {platform.machine()}, torch "
-        f"{torch.__version__}.",
-        "",
-        "Validation of the average of the weights that is shipped:",
-        "",
-        "| score | first | last |",
-        "| --- | ---: | ---: |",
-        *(f"| {name} | {log[name].iloc[0]:.3f} | {last[name]:.3f} |" for name in scores),
-        "",
-        "How it does on test images is in the tables of `results/`.",
-    ]
-    temporary = out / f".{CARD}"
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, out / CARD)
 
 
 if __name__ == "__main__":

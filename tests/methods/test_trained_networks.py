@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +17,12 @@ from bigprior.training import Problem, Recipe, train
 from datasets.errors import SuiteError
 from datasets.observation import Luma, Masking, Observation
 from datasets.task import Key, get_task
-from datasets.training_images import TrainingImages
 from methods.registry import get_method
 from methods.supervised import _chroma, _gated, _trained, _unet
 from methods.supervised.problems.colorize import Colorization, chroma_plane, colourfulness
 from methods.supervised.problems.denoise import Denoising
-from methods.supervised.problems.inpaint import Inpainting, random_hole
-
-
-class Photographs(TrainingImages):
-    """Two embedded photographs in place of a training set; the same two validate: what is tested is that it learns."""
-
-    @cached_property
-    def fit(self) -> list[list[Tensor]]:
-        return [
-            [torch.from_numpy(image[:256, :256].copy()).permute(2, 0, 1) for image in (data.coffee(), data.astronaut())]
-        ]
-
-    def validation(self) -> list[list[Tensor]]:
-        return [[image.float() / 255 for image in self.fit[0]]]
-
-
-PHOTOGRAPHS = Photographs(())
+from methods.supervised.problems.inpaint import Inpainting
+from tests.photographs import PHOTOGRAPHS
 
 
 def randomized(network: nn.Module) -> nn.Module:
@@ -133,19 +116,13 @@ def test_colourfulness_of_gray_and_of_red() -> None:
     assert float(colourfulness(red)) == pytest.approx(0.3 * np.hypot(255, 127.5), rel=1e-5)
 
 
-def test_holes_have_all_three_shapes_and_are_seeded() -> None:
+def test_the_perceptual_window_holds_the_middle_of_the_hole() -> None:
     random = np.random.default_rng(0)
-    holes = [random_hole(random, 160) for _ in range(60)]
-    areas = [int((mask == 0).sum()) for mask, _ in holes]
-    assert min(areas) > 0
-    assert sum(area == 64 * 64 for area in areas) > 20, "squares"
-    for mask, corner in holes:
-        top, left = corner
+    batch = Inpainting(PHOTOGRAPHS).batch(random, Recipe(steps=1, batch=12, size=160))
+    for mask, (top, left) in zip(batch.mask[:, 0], batch.corner, strict=True):
         assert 0 <= top <= 64
         assert 0 <= left <= 64
         assert (mask[top : top + 96, left : left + 96] == 0).any()
-    again = random_hole(np.random.default_rng(5), 160)[0]
-    assert np.array_equal(again, random_hole(np.random.default_rng(5), 160)[0])
 
 
 LEARNING: list[tuple[type[Problem], str, Recipe, float]] = [

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.draw import line
-from skimage.morphology import disk
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from bigprior.holes import random_hole
 from bigprior.networks import GatedUNet
 from bigprior.priors.perceptual import vgg16_layers
 from bigprior.training import Problem, Recipe
@@ -23,10 +21,6 @@ from datasets.tasks.inpaint_center import InpaintCenter
 from datasets.training_images import TrainingImages
 from methods.supervised._gated import inpaint, untrained
 
-SQUARE = 64
-"""Side of the square holes, that of the paper's centre hole."""
-SHARES = (0.55, 0.35, 0.1)
-"""Of square holes, of rectangles, and of strokes."""
 WINDOW = 96
 """Side of the window, centred on a hole, in which the perceptual distance is taken."""
 PIXELS_ALONE = 0.5
@@ -67,9 +61,9 @@ class Inpainting(Problem[GatedUNet, Holed]):
 
     def batch(self, random: np.random.Generator, recipe: Recipe) -> Holed:
         clean = self.images.upright(random, recipe.batch, recipe.size)
-        pairs = [random_hole(random, recipe.size) for _ in range(recipe.batch)]
-        mask = torch.from_numpy(np.stack([mask for mask, _ in pairs])).unsqueeze(1)
-        return Holed(clean, mask, np.stack([corner for _, corner in pairs]))
+        masks = [random_hole(random, recipe.size) for _ in range(recipe.batch)]
+        corners = [_window_around(mask) for mask in masks]
+        return Holed(clean, torch.from_numpy(np.stack(masks)).unsqueeze(1), np.stack(corners))
 
     def loss(self, network: GatedUNet, batch: Holed, progress: float) -> Tensor:
         restored = inpaint(network, batch.clean, batch.mask).float()
@@ -124,27 +118,7 @@ def perceptual_distance(restored: Tensor, clean: Tensor) -> Tensor:
     return total
 
 
-def random_hole(random: np.random.Generator, size: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return a mask (size,size), 1 where observed, and the corner (2,) of the window around the centre of its hole.
-
-    A square of 64, or one or two rectangles with sides |N(64, 32)| in [8, ¾ size], or a thick broken line.
-    """
-    kind = random.choice(3, p=SHARES)
-    mask = np.ones((size, size), dtype=np.float32)
-    if kind == 0:
-        top, left = random.integers(size - SQUARE + 1, size=2)
-        mask[top : top + SQUARE, left : left + SQUARE] = 0
-    elif kind == 1:
-        for _ in range(random.integers(1, 3)):
-            rows, columns = np.clip(np.abs(random.normal(64, 32, 2)), 8, 0.75 * size).astype(int)
-            top, left = random.integers(size - rows + 1), random.integers(size - columns + 1)
-            mask[top : top + rows, left : left + columns] = 0
-    else:
-        brush = disk(int(random.integers(3, 10)))
-        reach = brush.shape[0]
-        path = random.integers(0, size - reach + 1, size=(random.integers(2, 6), 2))
-        for start, end in pairwise(path):
-            for row, column in zip(*line(*start, *end), strict=True):
-                mask[row : row + reach, column : column + reach][brush > 0] = 0
+def _window_around(mask: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the corner (2,) of the window around the centre of a hole, moved into the image."""
     middle = np.argwhere(mask == 0).mean(axis=0).astype(int)
-    return mask, np.clip(middle - WINDOW // 2, 0, size - WINDOW)
+    return np.clip(middle - WINDOW // 2, 0, len(mask) - WINDOW)

@@ -1,0 +1,210 @@
+"""The compact prior: what one network of conditional means believes, and images drawn from its belief."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bigprior.networks import BiasFreeUNet
+from bigprior.phi.paper_backbone import check_layout
+from bigprior.priors.base import (
+    GenerativePrior,
+    Inversion,
+    NonFiniteInversion,
+    Progress,
+    as_image_space,
+    measure,
+)
+from bigprior.priors.compact.means import GRAY, Knowledge, estimate, untrained
+from datasets.errors import SuiteError
+from datasets.observation import Identity, Luma, Masking, Observation
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "compact-prior.safetensors"
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+"""Rows and columns, modulo 2, of the pixels that are left out together."""
+
+
+def load_prior(
+    file: Path = WEIGHTS, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> BiasFreeUNet:
+    """Return the network, frozen and channels_last; it is read once per process.
+
+    Raises:
+        SuiteError: the file is not there or is of another network (the first missing and unexpected key are named).
+    """
+    return _load(file, torch.device(device), dtype)
+
+
+@cache
+def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
+    try:
+        state = {name: tensor.float() for name, tensor in load_file(file).items()}
+    except FileNotFoundError:
+        raise SuiteError(f"'{file}' is not there: train it with `python -m bigprior.train prior`.") from None
+    except (OSError, SafetensorError) as error:
+        raise SuiteError(f"'{file}' cannot be read as safetensors ({error}).") from error
+    network = untrained()
+    check_layout(file, network.state_dict(), state)
+    network.load_state_dict(state)
+    network.requires_grad_(False).eval()
+    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True)
+class CompactPrior(GenerativePrior):
+    """The distribution p(x) of images of which a network tells all conditional means (`means.estimate`).
+
+    The gradient of a log density of noisy images is a conditional mean: ∇ log p(x + σn) = (E[x | x + σn] − (x + σn))/σ²
+    (Miyasawa 1961). So a network of means is a generative model: its latents are white noise z ~ N(0, I) of the size of
+    the image, and `decode` follows the probability flow from σ = ∞ down to 0. The same network is given y as well, so
+    `sample` follows the flow of p(x | y), through the operator of any task, without an approximation of the guidance:
+    noisy pixels and the state of the flow are two independent looks at one pixel, and are merged by their precisions.
+
+    `invert` gives the mean of p(x | y) directly: g = E[x | y], or with `left_out` what the prior believes of every
+    pixel from all the others, g_i = E[x_i | y without y_i]. Only the latter is decoupled from the data at its pixel.
+
+    Args:
+        network: from `load_prior`.
+        left_out: leave every pixel out of its own estimate (denoising only: elsewhere it is unknown anyway).
+        steps: evaluations of the network per image that is drawn.
+        precision: of the convolutions.
+
+    Source: J. Song et al., "Denoising Diffusion Implicit Models", ICLR 2021, and Y. Song et al., "Score-Based
+    Generative Modeling through Stochastic Differential Equations", ICLR 2021 (flow); Z. Kadkhodaie and E. P. Simoncelli,
+    "Stochastic Solutions for Linear Inverse Problems Using the Prior Implicit in a Denoiser", NeurIPS 2021 (a denoiser
+    as the prior); S. Laine et al., "High-Quality Self-Supervised Deep Image Denoising", NeurIPS 2019 (pixels left out).
+    """
+
+    STRONGEST: ClassVar[float] = 20.0
+    WEAKEST: ClassVar[float] = 0.01
+    """Ends of the noise schedule, geometric between them."""
+
+    network: BiasFreeUNet
+    left_out: bool = False
+    steps: int = 40
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def decode(self, latents: Sequence[Tensor]) -> Tensor:
+        """Return the images (N,3,H,W) in [0,1] of latents (z,), z (N,3,H,W) of independent standard normal numbers."""
+        (z,) = latents
+        nothing = torch.full_like(z[:, :1], torch.inf)
+        return self._flow(Knowledge(torch.full_like(z, GRAY), nothing, torch.ones_like(nothing)), z).clamp(0, 1)
+
+    def encode(self, image: Tensor) -> tuple[Tensor]:
+        """Return the latents (z,) of images (N,3,H,W): the flow of `decode` backwards, to its discretisation."""
+        nothing = torch.full_like(image[:, :1], torch.inf)
+        known = Knowledge(image, nothing, torch.ones_like(nothing))
+        x = image
+        schedule = list(self._schedule())
+        start = self._mean(known)
+        for weak, strong in reversed(schedule):
+            if weak == 0:
+                continue  # the last step of the flow forgets its state
+            guess = self._mean(_merged(known, x, weak))
+            x = guess + strong / weak * (x - guess)
+        return ((x - start) / schedule[0][1],)
+
+    def sample(self, observation: Observation, latents: Sequence[Tensor]) -> Tensor:
+        """Return draws from p(x | y), one per latent, in the observation's image space, not clipped.
+
+        Args:
+            latents: (z,), z (N,3,H,W).
+        """
+        (z,) = latents
+        image = as_image_space(observation, self._flow(known_of(observation), z))
+        return _with_data(observation, image)
+
+    def invert(self, observation: Observation, progress: Progress | None = None) -> Inversion:
+        """Return g = E[x | y], or E[x_i | y without y_i], with one loss: the mean of (A g − y)² over observed pixels.
+
+        Nothing is iterated, so there is nothing to stop. A conditional mean is not an image that was drawn, so there
+        are no latents; `sample` has them. Holes: g is y where observed. Colorization: g has the luma of y.
+
+        Raises:
+            ValueError: pixels are to be left out of noisy images whose σ is not known: estimate it first.
+        """
+        known = known_of(observation)
+        leave_out = self.left_out and isinstance(observation.operator, Identity)
+        if leave_out and observation.sigma is None:
+            raise ValueError("what other pixels say of a pixel depends on σ, which this observation does not tell")
+        g = self._without_own(known) if leave_out else self._mean(known)
+        image = _with_data(observation, as_image_space(observation, g))
+        weight = observation.mask.expand_as(observation.y)
+        loss = ((measure(observation, image) - observation.y).square() * weight).flatten(1).sum(1)
+        loss = loss / weight.flatten(1).sum(1).clamp_min(1)
+        broken = (~torch.isfinite(image.flatten(1)).all(dim=1)).nonzero().flatten().tolist()
+        if broken:
+            raise NonFiniteInversion(broken, 0)
+        if progress is not None:
+            progress(1, 1, loss)
+        return Inversion(image, loss[None], torch.ones(len(image), dtype=torch.int64), ())
+
+    def _mean(self, known: Knowledge) -> Tensor:
+        with torch.inference_mode(), self._computing(known.y.device.type):
+            return estimate(self.network, known)
+
+    def _computing(self, device: str) -> AbstractContextManager[object]:
+        return torch.autocast(device, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
+
+    def _without_own(self, known: Knowledge) -> Tensor:
+        g = torch.empty_like(known.y)
+        for row, column in PHASES:
+            sigma = known.sigma.clone()
+            sigma[..., row::2, column::2] = torch.inf
+            part = self._mean(Knowledge(known.y, sigma, known.told))
+            g[..., row::2, column::2] = part[..., row::2, column::2]
+        return g
+
+    def _schedule(self) -> Iterator[tuple[float, float]]:
+        """Pairs (next σ, σ) from strong to weak; the last goes to 0."""
+        ratio = (self.WEAKEST / self.STRONGEST) ** (1 / (self.steps - 1))
+        levels = [self.STRONGEST * ratio**k for k in range(self.steps)] + [0.0]
+        return ((levels[k + 1], levels[k]) for k in range(self.steps))
+
+    def _flow(self, known: Knowledge, z: Tensor) -> Tensor:
+        """Follow x' = −σ' σ ∇ log p(x; σ | y) from STRONGEST to 0: x ← D + (σ⁺/σ)(x − D)."""
+        x = self._mean(known) + self.STRONGEST * z
+        for weak, strong in self._schedule():
+            guess = self._mean(_merged(known, x, strong))
+            x = guess + weak / strong * (x - guess)
+        return x
+
+
+def known_of(observation: Observation) -> Knowledge:
+    """Say what an observation tells of a colour image: gray images are three equal channels with equal noise."""
+    y = observation.fidelity.expand(-1, 3, -1, -1)
+    sigma = y.new_zeros(len(y)) if observation.sigma is None else observation.sigma.to(y)
+    level = sigma.view(-1, 1, 1, 1).expand_as(observation.mask)
+    told = torch.full_like(observation.mask, float(observation.sigma is not None))
+    if isinstance(observation.operator, Luma):
+        return Knowledge(y, torch.full_like(observation.mask, torch.inf), torch.ones_like(told), observation.y)
+    if isinstance(observation.operator, Masking):
+        return Knowledge(y, torch.where(observation.mask > 0, level, torch.inf), told)
+    if isinstance(observation.operator, Identity):
+        return Knowledge(y, level, told)
+    raise TypeError(f"the prior does not know how to use {type(observation.operator).__name__}")
+
+
+def _merged(known: Knowledge, x: Tensor, sigma: float) -> Knowledge:
+    """Two independent looks at each pixel, y at σ_y and x at σ, as one: weights 1/σ², and 1/σ² adds up."""
+    precision = known.sigma.square().reciprocal()  # 0 where σ = ∞, ∞ where exact
+    share = torch.where(torch.isinf(precision), 1, precision / (precision + sigma**-2))
+    merged = (precision + sigma**-2).rsqrt()
+    return Knowledge(share * known.y + (1 - share) * x, merged, torch.ones_like(known.told), known.luma)
+
+
+def _with_data(observation: Observation, image: Tensor) -> Tensor:
+    """Give pixels that were observed without noise their values."""
+    if isinstance(observation.operator, Luma) or observation.sigma is None:
+        return image
+    exact = (observation.mask > 0) & (observation.sigma.view(-1, 1, 1, 1) == 0)
+    return torch.where(exact, observation.fidelity, image)
