@@ -1,4 +1,4 @@
-"""One network for every conditional mean of an image: E[x | some pixels, noisy pixels, luma], as the data happen to be."""
+"""One network for every conditional mean of an image: E[x | some pixels, noisy pixels, luma]."""
 
 from __future__ import annotations
 

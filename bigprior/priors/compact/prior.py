@@ -79,7 +79,7 @@ class CompactPrior(GenerativePrior):
         precision: of the convolutions.
 
     Source: J. Song et al., "Denoising Diffusion Implicit Models", ICLR 2021, and Y. Song et al., "Score-Based
-    Generative Modeling through Stochastic Differential Equations", ICLR 2021 (flow); Z. Kadkhodaie and E. P. Simoncelli,
+    Generative Modeling through Stochastic Differential Equations", ICLR 2021 (flow); Z. Kadkhodaie and E. Simoncelli,
     "Stochastic Solutions for Linear Inverse Problems Using the Prior Implicit in a Denoiser", NeurIPS 2021 (a denoiser
     as the prior); S. Laine et al., "High-Quality Self-Supervised Deep Image Denoising", NeurIPS 2019 (pixels left out).
     """
