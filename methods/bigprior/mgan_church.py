@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from methods.bigprior._mgan import Mgan
+from methods.bigprior._pggan import Mgan
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,10 @@ from bigprior.priors.pggan import PGGAN, Layout
 from datasets.errors import SuiteError
 from datasets.observation import Luma
 from datasets.task import get_task
-from methods.bigprior import _mgan
+from methods.bigprior import _pggan
+from methods.bigprior._pggan import PgganRow
 from methods.bigprior.deep_image_prior import DeepImagePriorAlone
+from methods.bigprior.feature_map_bedroom import FeatureMapBedroom
 from methods.bigprior.mgan_bedroom import MganBedroom
 from methods.registry import get_method, methods
 from tests.bigprior.generators import official_state
@@ -28,7 +29,7 @@ QUICK = DeepImagePriorAlone(
     iterations=30,
 )
 TASKS = ["denoise", "inpaint-center", "inpaint-random", "colorize"]
-MGAN = ["mgan-bedroom", "mgan-church", "mgan-conference"]
+PGGAN_ROWS = [f"{kind}-{s}" for kind in ("mgan", "feature-map") for s in ("bedroom", "church", "conference")]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -74,13 +75,13 @@ def test_only_on_request_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert select(task, "deep-image-prior", "cpu") == ([Row("deep-image-prior")], {})
 
 
-@pytest.mark.parametrize("name", MGAN)
+@pytest.mark.parametrize("name", PGGAN_ROWS)
 def test_without_weights_there_is_a_reason_and_a_remedy(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(pggan.FOLDER, str(tmp_path))
     method = get_method(name)
-    assert isinstance(method, _mgan.Mgan)
+    assert isinstance(method, PgganRow)
     for task in TASKS:
         reason = method.supports(get_task(task))
         assert reason is not None
@@ -93,17 +94,18 @@ def test_without_weights_there_is_a_reason_and_a_remedy(
     assert method.weights() == (tmp_path / f"pggan_{method.generator}_generator.pth",)
 
 
+@pytest.mark.parametrize("method", [MganBedroom(iterations=2), FeatureMapBedroom(iterations=2)], ids=lambda m: m.name)
 @pytest.mark.parametrize("name", TASKS)
-def test_multi_code_inversion_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inversion_alone(name: str, method: PgganRow, monkeypatch: pytest.MonkeyPatch) -> None:
     """g as it is; in colorization with the luma of y. With a small generator and simple features."""
     layout = Layout(64, 16, 256, 16)
     small = PGGAN(official_state(layout), layout)
-    monkeypatch.setattr(_mgan, "_generator", lambda name, path, device: small)
-    monkeypatch.setattr(_mgan, "vgg16", lambda device, dtype: lambda image: image)
+    monkeypatch.setattr(_pggan, "_generator", lambda name, path, device: small)
+    monkeypatch.setattr(_pggan, "vgg16", lambda device, dtype: lambda image: image)
     task = get_task(name)
     for channels in channels_of(task):
         observation = observe(task, (33, 47), channels).without_truth()
-        restoration = replace(MganBedroom(), iterations=2).restore(observation)
+        restoration = method.restore(observation)
         assert restoration.image.shape == observation.fidelity.shape
         assert not restoration.decoupled
         if name == "colorize":
