@@ -11,7 +11,6 @@ import csv
 import io
 import math
 import os
-import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from datasets.errors import SuiteError
+from datasets.files import KEPT, write_atomically
 
 VERSION = 1
 """Version of the columns below; kept in run.json, refused when it differs."""
@@ -172,25 +172,7 @@ class RecordFile:
         return frame(self.records.values())
 
 
-KEPT = "Nothing that was finished is lost: make room or choose another --out, then run the same command again."
-
-
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """Records as a table with the columns of `Record`."""
     table = pd.DataFrame([asdict(record) for record in records], columns=COLUMNS)
     return table.astype(dict.fromkeys(NUMBERS, float) | dict.fromkeys(TEXT, str))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by new content so that a reader, a kill or a full disk never leaves half of it.
-
-    Raises:
-        SuiteError: it cannot be written; the old file is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SuiteError(f"cannot write {path}: {error.strerror}. {KEPT}") from error

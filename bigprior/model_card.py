@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import pandas as pd
 import torch
 
 from bigprior.training import LOG, Problem, Recipe
+from datasets.files import write_atomically
 from datasets.training_images import HELD_OUT
 
 CARD = "card.md"
@@ -54,6 +54,4 @@ def write_card(
         "How it does on test images is in the tables of `results/`.",
         *more,
     ]
-    temporary = out / f".{CARD}"
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, out / CARD)
+    write_atomically(out / CARD, ("\n".join(lines) + "\n").encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import re
 import shlex
@@ -19,18 +18,25 @@ import pandas as pd
 import torch
 
 from bigprior.model_card import CARD, write_card
+from bigprior.phi.implied import ImpliedReliance
 from bigprior.phi.loss import LOSSES
 from bigprior.phi.network import PhiConfig, to_bytes
-from bigprior.phi.train import Cached, Files, PhiProblem, evaluate, lifted, named_prior, read_pairs
+from bigprior.phi.train import Cached, Files, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
 from bigprior.priors.compact.prior import CompactPrior
 from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
 from bigprior.priors.compact.samples import SAMPLES, draw_samples
 from bigprior.priors.compact.training import Conditions
 from bigprior.training import LOG, WEIGHTS, Recipe, train
 from datasets.cli import guarded
+from datasets.errors import SuiteError
+from datasets.files import write_atomically
 from datasets.task import get_task
 from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages
 
+IMPLIED = "implied"
+"""Name of the loss of `ImpliedReliance`, which is not one of an image."""
+NOWHERE = Source("", "", 0, 0)
+"""The source of an image that a prior is asked about in passing."""
 INPAINTING = ("inpaint-center", "inpaint-random")
 
 
@@ -91,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     fidelity.add_argument("--fidelity", metavar="MODULE:NAME", help="a function (Observation) → f(y)")
     phi.add_argument("--prior-name", default="", help="what the card calls the prior")
     phi.add_argument("--fidelity-name", default="", help="what the card calls f(y)")
-    phi.add_argument("--loss", choices=sorted(LOSSES), default="relative", help="default: relative")
+    phi.add_argument("--loss", choices=[*sorted(LOSSES), IMPLIED], default="relative", help="default: relative")
     phi.add_argument("--name", default="phi", help="of the weights: NAME.safetensors, NAME.md and NAME.json in --out")
     phi.add_argument("--draws", type=int, default=1, help="degradations of every image (default: 1)")
     phi.add_argument("--held-out", type=int, default=HELD_OUT, help=f"last images of a set, to validate ({HELD_OUT})")
@@ -151,6 +157,8 @@ def train_prior(options: argparse.Namespace, given: Sequence[str]) -> int:
 
 def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     """Train a φ-network."""
+    if options.loss == IMPLIED:
+        return train_implied(options, given)
     began = time.monotonic()
     task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
     fidelity = Files(options.fidelity_images) if options.fidelity_images else lifted
@@ -160,10 +168,7 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out)
     config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
     problem = PhiProblem(config, pairs, options.loss)
-    recipe = Recipe(
-        steps=options.steps, batch=options.batch, size=options.size, rate=options.rate, ema=options.ema,
-        seed=options.seed, validate=options.validate, warm_up=min(200, options.steps // 5),
-    )  # fmt: skip
+    recipe = _recipe(options)
     trained = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     network = problem.at_work(trained)
     log = pd.read_csv(options.out / LOG)
@@ -183,6 +188,29 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     return 0
 
 
+def train_implied(options: argparse.Namespace, given: Sequence[str]) -> int:
+    """Train a φ-network to say the implied reliance of a denoiser."""
+    if options.task != "denoise" or not options.prior:
+        raise SuiteError(f"--loss {IMPLIED} is for --task denoise with --prior: it asks the prior for a derivative.")
+    prior = named_prior(options.prior)
+    config = PhiConfig(options.task, tuple(options.widths))
+    images = TrainingImages(tuple(options.sets))
+    problem = ImpliedReliance(config, images, lambda observation: prior(NOWHERE, observation))
+    recipe = _recipe(options)
+    network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
+    write_atomically(options.out / f"{options.name}.safetensors", to_bytes(network))
+    command = f"python -m bigprior.train {shlex.join(given)}".replace(str(options.out), "DIR")
+    write_card(options.out, problem, recipe, options.sets, command)
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    return Recipe(
+        steps=options.steps, batch=options.batch, size=options.size, rate=options.rate, ema=options.ema,
+        seed=options.seed, validate=options.validate, warm_up=min(200, options.steps // 5),
+    )  # fmt: skip
+
+
 def _cache(options: argparse.Namespace) -> Path:
     """The folder of a prior's images: one for each prior, task and seed."""
     words = (options.prior, options.task, options.sigma or "", f"seed{options.seed}")
@@ -197,9 +225,7 @@ def write(out: Path, card: Card, weights: bytes) -> None:
         f"{card.name}.md": card.markdown().encode(),
     }
     for name, data in files.items():
-        temporary = out / f".{name}"
-        temporary.write_bytes(data)
-        os.replace(temporary, out / name)
+        write_atomically(out / name, data)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,13 +12,14 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bigprior.muon import Muon
 from datasets.errors import SuiteError
+from datasets.files import write_atomically
 
 CHECKPOINT, LOG, CURVE, WEIGHTS = "checkpoint.pt", "log.csv", "curve.png", "weights.safetensors"
 
@@ -180,9 +181,7 @@ def progress_line(row: Mapping[str, float], recipe: Recipe, selection: str) -> s
 def save_weights(network: nn.Module, file: Path) -> None:
     """Write the weights in half precision as safetensors, atomically."""
     half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
-    temporary = file.with_name(f".{file.name}")
-    save_file(half, temporary)
-    os.replace(temporary, file)
+    write_atomically(file, safetensors.torch.save(half))
 
 
 def _comparable(recipe: Recipe) -> dict[str, float]:
@@ -191,13 +190,9 @@ def _comparable(recipe: Recipe) -> dict[str, float]:
 
 
 def _write(file: Path, state: dict[str, Any]) -> None:
-    temporary = file.with_name(f".{file.name}")
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SuiteError(f"cannot write {file}: {error.strerror}. The last checkpoint is kept.") from error
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(file, buffer.getvalue())
 
 
 def _write_log(out: Path, log: list[dict[str, float]], selection: str) -> None:
@@ -206,9 +201,7 @@ def _write_log(out: Path, log: list[dict[str, float]], selection: str) -> None:
     from matplotlib.figure import Figure
 
     table = pd.DataFrame(log)
-    temporary = out / f".{LOG}"
-    table.to_csv(temporary, index=False)
-    os.replace(temporary, out / LOG)
+    write_atomically(out / LOG, table.to_csv(index=False).encode())
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     for axis, column, label in zip(
         figure.subplots(1, 2), ("loss", selection), ("training loss", selection), strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from bigprior.priors.base import GenerativePrior
 from bigprior.training import Problem, Recipe
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError, unknown
+from datasets.files import write_atomically
 from datasets.images import read_image
 from datasets.observation import Observation
 from datasets.task import Key, Task
@@ -120,10 +122,9 @@ class Cached:
             return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float32))
         image = self.make(source, observation)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        with open(temporary, "wb") as stream:
-            np.save(stream, image.detach().cpu().numpy().astype(np.float16))
-        temporary.replace(path)
+        buffer = io.BytesIO()
+        np.save(buffer, image.detach().cpu().numpy().astype(np.float16))
+        write_atomically(path, buffer.getvalue())
         return image
 
 

@@ -29,8 +29,6 @@ from datasets.errors import SuiteError
 from datasets.observation import Identity, Luma, Masking, Observation
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "compact-prior.safetensors"
-PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
-"""Rows and columns, modulo 2, of the pixels that are left out together."""
 
 
 def load_prior(
@@ -69,19 +67,17 @@ class CompactPrior(GenerativePrior):
     `sample` follows the flow of p(x | y), through the operator of any task, without an approximation of the guidance:
     noisy pixels and the state of the flow are two independent looks at one pixel, and are merged by their precisions.
 
-    `invert` gives the mean of p(x | y) directly: g = E[x | y], or with `left_out` what the prior believes of every
-    pixel from all the others, g_i = E[x_i | y without y_i]. Only the latter is decoupled from the data at its pixel.
+    `invert` gives the mean of p(x | y) directly.
 
     Args:
         network: from `load_prior`.
-        left_out: leave every pixel out of its own estimate (denoising only: elsewhere it is unknown anyway).
         steps: evaluations of the network per image that is drawn.
         precision: of the convolutions.
 
     Source: J. Song et al., "Denoising Diffusion Implicit Models", ICLR 2021, and Y. Song et al., "Score-Based
     Generative Modeling through Stochastic Differential Equations", ICLR 2021 (flow); Z. Kadkhodaie and E. Simoncelli,
     "Stochastic Solutions for Linear Inverse Problems Using the Prior Implicit in a Denoiser", NeurIPS 2021 (a denoiser
-    as the prior); S. Laine et al., "High-Quality Self-Supervised Deep Image Denoising", NeurIPS 2019 (pixels left out).
+    as the prior).
     """
 
     STRONGEST: ClassVar[float] = 20.0
@@ -89,7 +85,6 @@ class CompactPrior(GenerativePrior):
     """Ends of the noise schedule, geometric between them."""
 
     network: BiasFreeUNet
-    left_out: bool = False
     steps: int = 40
     precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -124,19 +119,12 @@ class CompactPrior(GenerativePrior):
         return _with_data(observation, image)
 
     def invert(self, observation: Observation, progress: Progress | None = None) -> Inversion:
-        """Return g = E[x | y], or E[x_i | y without y_i], with one loss: the mean of (A g − y)² over observed pixels.
+        """Return g = E[x | y], with one loss: the mean of (A g − y)² over observed pixels.
 
         Nothing is iterated, so there is nothing to stop. A conditional mean is not an image that was drawn, so there
         are no latents; `sample` has them. Holes: g is y where observed. Colorization: g has the luma of y.
-
-        Raises:
-            ValueError: pixels are to be left out of noisy images whose σ is not known: estimate it first.
         """
-        known = known_of(observation)
-        leave_out = self.left_out and isinstance(observation.operator, Identity)
-        if leave_out and observation.sigma is None:
-            raise ValueError("what other pixels say of a pixel depends on σ, which this observation does not tell")
-        g = self._without_own(known) if leave_out else self._mean(known)
+        g = self._mean(known_of(observation))
         image = _with_data(observation, as_image_space(observation, g))
         weight = observation.mask.expand_as(observation.y)
         loss = ((measure(observation, image) - observation.y).square() * weight).flatten(1).sum(1)
@@ -154,15 +142,6 @@ class CompactPrior(GenerativePrior):
 
     def _computing(self, device: str) -> AbstractContextManager[object]:
         return torch.autocast(device, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
-
-    def _without_own(self, known: Knowledge) -> Tensor:
-        g = torch.empty_like(known.y)
-        for row, column in PHASES:
-            sigma = known.sigma.clone()
-            sigma[..., row::2, column::2] = torch.inf
-            part = self._mean(Knowledge(known.y, sigma, known.told))
-            g[..., row::2, column::2] = part[..., row::2, column::2]
-        return g
 
     def _schedule(self) -> Iterator[tuple[float, float]]:
         """Pairs (next σ, σ) from strong to weak; the last goes to 0."""

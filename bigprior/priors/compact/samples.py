@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,7 +37,7 @@ def draw_samples(prior: CompactPrior, images: TrainingImages, file: Path) -> Non
     luma = Observation(Luma().forward(clean), Luma(), torch.ones_like(mask), exact)
     rows = [prior.decode((z,)), clean]
     for observation in (hole, luma):
-        mean = replace(prior, left_out=False).invert(observation).image
+        mean = prior.invert(observation).image
         rows += [observation.fidelity, prior.sample(observation, (z,)), mean]
     sheet = torch.cat([torch.cat(list(row.clamp(0, 1)), dim=2) for row in rows], dim=1)
     Image.fromarray(as_bytes(sheet).permute(1, 2, 0).numpy()).save(file)

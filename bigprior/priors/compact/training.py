@@ -123,7 +123,7 @@ class Conditions(Problem[BiasFreeUNet, Example]):
 
     @torch.no_grad()
     def validate(self, network: BiasFreeUNet) -> dict[str, float]:
-        """PSNR in dB of held-out images, clipped: blind at σ 25, with a centre hole, from luma; and the mean of these."""
+        """PSNR in dB of held-out images, clipped: blind at σ 25, with a centre hole, from luma; and their mean."""
         clean = torch.stack([_central(x, 128) for images in self.images.validation() for x in images[:VALIDATED]])
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         sigma = torch.full_like(clean[:, :1], 25 / 255)
