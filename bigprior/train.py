@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     prior = commands.add_parser("prior", help="the network of all conditional means")
     prior.add_argument("--start", type=Path, help="weights of the denoiser to begin with; random by default")
     prior.add_argument("--set", dest="sets", nargs="+", default=list(TRAINING_SETS), metavar="SET")
-    prior.add_argument("--steps", type=int, default=9500)
+    prior.add_argument("--steps", type=int, default=7500)
     prior.add_argument("--batch", type=int, default=4, help="noisy crops per step; other conditions have their own")
     prior.add_argument("--size", type=int, default=96, help="of a noisy crop (default: 96)")
     prior.add_argument("--rate", type=float, default=0.005)
@@ -148,7 +148,7 @@ def train_prior(options: argparse.Namespace, given: Sequence[str]) -> int:
     )  # fmt: skip
     network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     draw_samples(CompactPrior(network), problem.images, options.out / SAMPLES)
-    command = f"python -m bigprior.train {shlex.join(given)}".replace(str(options.out), "DIR")
+    command = _command(options, given)
     more = ["", "## What it draws", "", *SAMPLES_LEGEND, "", f"![samples]({SAMPLES})"]
     write_card(options.out, problem, recipe, options.sets, command, more)
     print(f"weights: {options.out / WEIGHTS}, and what to say of them: {options.out / CARD}")
@@ -199,9 +199,14 @@ def train_implied(options: argparse.Namespace, given: Sequence[str]) -> int:
     recipe = _recipe(options)
     network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     write_atomically(options.out / f"{options.name}.safetensors", to_bytes(network))
-    command = f"python -m bigprior.train {shlex.join(given)}".replace(str(options.out), "DIR")
-    write_card(options.out, problem, recipe, options.sets, command)
+    write_card(options.out, problem, recipe, options.sets, _command(options, given))
     return 0
+
+
+def _command(options: argparse.Namespace, given: Sequence[str]) -> str:
+    """The command that gives the same weights: a run that was resumed ends as one left alone."""
+    words = [word for word in given if word != "--resume"]
+    return f"python -m bigprior.train {shlex.join(words)}".replace(str(options.out), "DIR")
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

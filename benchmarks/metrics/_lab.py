@@ -6,15 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics.base import levels
-
-XYZ_FROM_RGB = (
-    (0.412453, 0.357580, 0.180423),
-    (0.212671, 0.715160, 0.072169),
-    (0.019334, 0.119193, 0.950227),
-)
-"""Linear sRGB to CIE XYZ."""
-WHITE = (0.95047, 1.0, 1.08883)
-"""Illuminant D65, 2° observer."""
+from bigprior.cielab import WHITE, XYZ_FROM_RGB
 
 
 def chroma(image: Tensor) -> Tensor | None:

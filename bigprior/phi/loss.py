@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from bigprior.cielab import UNIT, ab_distance
+
 PAPER_WEIGHT = 1e-5
 """The paper's w, from the released arguments of all its experiments."""
 FLOOR = 1e-6
@@ -52,5 +54,10 @@ def gain_loss(image: Tensor, clean: Tensor, phi: Tensor, better: Tensor) -> Tens
     return 10 * ratio.log10().mean()
 
 
-LOSSES: dict[str, Loss] = {"paper": paper_loss, "relative": relative_loss, "gain": gain_loss}
+def ab_loss(image: Tensor, clean: Tensor, phi: Tensor, better: Tensor) -> Tensor:
+    """Return the mean distance to the truth in CIELAB's ab plane, over 10: AuC but for rounding. For colour images."""
+    return ab_distance(image, clean).mean() / UNIT
+
+
+LOSSES: dict[str, Loss] = {"paper": paper_loss, "relative": relative_loss, "gain": gain_loss, "ab": ab_loss}
 """By their name on the command line."""

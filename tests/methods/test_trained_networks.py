@@ -13,13 +13,14 @@ from safetensors.torch import load_file, save_file
 from skimage import color, data
 from torch import Tensor, nn
 
+from bigprior.cielab import chroma_plane
 from bigprior.training import Problem, Recipe, train
 from datasets.errors import SuiteError
 from datasets.observation import Luma, Masking, Observation
 from datasets.task import Key, get_task
 from methods.registry import get_method
 from methods.supervised import _chroma, _gated, _trained, _unet
-from methods.supervised.problems.colorize import Colorization, chroma_plane, colourfulness
+from methods.supervised.problems.colorize import Colorization, colourfulness
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
 from tests.photographs import PHOTOGRAPHS

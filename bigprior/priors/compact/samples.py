@@ -12,7 +12,7 @@ from bigprior.priors.compact.prior import CompactPrior
 from datasets.observation import Luma, Masking, Observation
 from datasets.training_images import TrainingImages
 
-SAMPLES = "samples.png"
+SAMPLES = "compact-prior-samples.png"
 SIDE = 128
 COUNT = 8
 LEGEND = (

@@ -70,7 +70,7 @@ class Conditions(Problem[BiasFreeUNet, Example]):
     def batch(self, random: np.random.Generator, recipe: Recipe) -> Example:
         kind: Callable[[np.random.Generator, Recipe], Example] = random.choice(  # type: ignore[call-overload]
             np.array([self._noise, self._strong, self._missing, self._holes, self._luma]),
-            p=[0.33, 0.13, 0.14, 0.20, 0.20],
+            p=[0.25, 0.33, 0.02, 0.25, 0.15],
         )
         return kind(random, recipe)
 

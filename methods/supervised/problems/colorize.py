@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigprior.cielab import UNIT, ab_distance, chroma_plane
 from bigprior.networks import GatedUNet
 from bigprior.training import Problem, Recipe
 from datasets.observation import Luma
@@ -17,13 +18,7 @@ from methods.supervised._chroma import colorize, untrained
 
 EXPOSURE = (0.75, 1.25)
 """Range of the factor by which a crop is made darker or brighter: 250 images a set are few."""
-SMOOTHING = 1.0
-"""Added to squared distances in the ab plane, so that the root has a derivative at 0."""
-UNIT = 10.0
 THRESHOLDS = 150
-
-XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-WHITE = (0.95047, 1.0, 1.08883)
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,7 @@ class Colorization(Problem[GatedUNet, Tensor]):
     def loss(self, network: GatedUNet, batch: Tensor, progress: float) -> Tensor:
         restored = colorize(network, Luma().forward(batch))
         with torch.autocast(batch.device.type, enabled=False):
-            distance = (chroma_plane(restored) - chroma_plane(batch)).square().sum(dim=1)
-            return (distance + SMOOTHING).sqrt().mean() / UNIT
+            return ab_distance(restored, batch).mean() / UNIT
 
     @torch.no_grad()
     def validate(self, network: GatedUNet) -> dict[str, float]:
@@ -64,18 +58,6 @@ class Colorization(Problem[GatedUNet, Tensor]):
             "colourfulness": float(colourfulness(restored).mean()),
             "colourfulness of the truth": float(colourfulness(clean).mean()),
         }
-
-
-def chroma_plane(image: Tensor) -> Tensor:
-    """Return a* and b* (N,2,H,W) of sRGB images (N,3,H,W), clipped to the cube; differentiable inside it."""
-    rgb = image.clamp(0, 1)
-    # The power of a clamped argument: where its branch is not taken, its derivative must be finite too.
-    linear = torch.where(rgb > 0.04045, ((rgb.clamp_min(0.04) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    matrix = torch.tensor(XYZ_FROM_RGB, dtype=image.dtype, device=image.device)
-    white = torch.tensor(WHITE, dtype=image.dtype, device=image.device)
-    xyz = torch.einsum("oc,nchw->nohw", matrix / white[:, None], linear)
-    x, y, z = torch.where(xyz > 0.008856, xyz.clamp_min(0.008) ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(dim=1)
-    return torch.stack([500 * (x - y), 200 * (y - z)], dim=1)
 
 
 def colourfulness(image: Tensor) -> Tensor:
