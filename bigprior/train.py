@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     phi.add_argument("--name", default="phi", help="of the weights: NAME.safetensors, NAME.md and NAME.json in --out")
     phi.add_argument("--draws", type=int, default=1, help="degradations of every image (default: 1)")
     phi.add_argument("--held-out", type=int, default=HELD_OUT, help=f"last images of a set, to validate ({HELD_OUT})")
+    phi.add_argument("--unseen", action="store_true", help="learn from images that our networks were not trained on")
     phi.add_argument("--widths", type=int, nargs="+", default=PhiConfig.widths, help="channels at 1/2, 1/4, …")
     phi.add_argument("--scale", type=int, default=1, help="decide φ on means over SCALE×SCALE pixels (default: 1)")
     phi.add_argument("--steps", type=int, default=1500)
@@ -165,7 +166,8 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     if options.fidelity:
         fidelity = named_prior(options.fidelity)
     prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))
-    pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out)
+    pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out,
+                       options.unseen)  # fmt: skip
     config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
     problem = PhiProblem(config, pairs, options.loss)
     recipe = _recipe(options)

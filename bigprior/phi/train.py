@@ -170,11 +170,17 @@ def read_pairs(
     draws: int = 1,
     seed: int = 0,
     held_out: int = HELD_OUT,
+    unseen: bool = False,
 ) -> tuple[list[Pair], list[Pair]]:
     """Degrade the training images of some sets and return (to fit, to validate), single images.
 
     The last `held_out` images of every training split validate. No other split is read. The degradation of an image
     is that of the suite under the given seed, `draws` seeds counted from it.
+
+    Args:
+        unseen: leave out the images that our own networks were trained on (all but the last `HELD_OUT`): a network that
+            serves as the prior is better on those than on any other, and φ would trust it too much. The last `held_out`
+            of the rest validate.
 
     Raises:
         SuiteError: a set has no training split, or an image of the prior is not there.
@@ -184,6 +190,8 @@ def read_pairs(
     for name in sets:
         entries = get_dataset(name).entries(SPLIT)
         for number, entry in enumerate(entries):
+            if unseen and number < len(entries) - HELD_OUT:
+                continue
             clean = entry.load()
             validates = number >= len(entries) - held_out
             for draw in range(1 if validates else draws):

@@ -149,6 +149,10 @@ def test_the_flow_given_noisy_pixels_draws_from_the_posterior() -> None:
     error = (draws.mean(dim=0) - mean) / (deviation / 40**0.5)
     assert float(error.square().mean()) == pytest.approx(1, abs=0.15)
     assert float(draws.var(dim=0).mean().sqrt()) == pytest.approx(deviation, rel=0.05)
+    spread = Gaussian(random_network(), steps=200, samples=30).invert(seen).spread
+    assert spread is not None
+    assert spread.shape == (1, 1, 48, 48)
+    assert float(spread.square().mean().sqrt()) == pytest.approx(deviation, rel=0.05)
 
 
 def test_samples_agree_with_exact_data_and_vary_elsewhere() -> None:

@@ -72,6 +72,7 @@ class CompactPrior(GenerativePrior):
     Args:
         network: from `load_prior`.
         steps: evaluations of the network per image that is drawn.
+        samples: draws per image from which `invert` tells the posterior standard deviation; none if under 2.
         precision: of the convolutions.
 
     Source: J. Song et al., "Denoising Diffusion Implicit Models", ICLR 2021, and Y. Song et al., "Score-Based
@@ -86,6 +87,7 @@ class CompactPrior(GenerativePrior):
 
     network: BiasFreeUNet
     steps: int = 40
+    samples: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
@@ -134,7 +136,18 @@ class CompactPrior(GenerativePrior):
             raise NonFiniteInversion(broken, 0)
         if progress is not None:
             progress(1, 1, loss)
-        return Inversion(image, loss[None], torch.ones(len(image), dtype=torch.int64), ())
+        return Inversion(image, loss[None], torch.ones(len(image), dtype=torch.int64), (), self._spread(observation))
+
+    def _spread(self, observation: Observation) -> Tensor | None:
+        """The standard deviation (N,1,H,W) of `samples` draws, the same seeds for every image."""
+        if self.samples < 2:
+            return None
+        y = observation.y
+        draws = []
+        for seed in range(self.samples):
+            z = torch.randn(3, *y.shape[-2:], generator=torch.Generator().manual_seed(seed)).to(y)
+            draws.append(self.sample(observation, (z.expand(len(y), -1, -1, -1),)))
+        return torch.stack(draws).var(dim=0).mean(dim=1, keepdim=True).sqrt()
 
     def _mean(self, known: Knowledge) -> Tensor:
         with torch.inference_mode(), self._computing(known.y.device.type):
