@@ -23,6 +23,7 @@ from datasets.dataset import Dataset, Entry, RegisteredImage, get_dataset
 from datasets.errors import SuiteError
 from datasets.observation import Observation
 from datasets.task import get_task
+from datasets.training_images import HELD_OUT
 
 SIDE = 32
 
@@ -109,6 +110,10 @@ def test_the_papers_test_images_are_not_touched(monkeypatch: pytest.MonkeyPatch)
     assert len(set(loaded)) == 250
     assert len(test) == 50
     assert not test & set(loaded)
+    loaded.clear()
+    fit, held_out = read_pairs(get_task("colorize"), ["lsun-bedroom"], lifted, held_out=6, unseen=True)
+    assert (len(fit), len(held_out)) == (14, 6)
+    assert not set(loaded) & {e.name for e in get_dataset("lsun-bedroom").entries("train")[:-HELD_OUT]}
 
 
 def test_images_of_a_prior_are_found_by_number_name_or_pattern(tmp_path: Path) -> None:
