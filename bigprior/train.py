@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from bigprior.model_card import CARD, write_card
-from bigprior.phi.implied import ImpliedReliance
+from bigprior.phi.implied import ImpliedPhi
 from bigprior.phi.loss import LOSSES
 from bigprior.phi.network import PhiConfig, to_bytes
 from bigprior.phi.train import Cached, Files, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
@@ -34,7 +34,7 @@ from datasets.task import get_task
 from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages
 
 IMPLIED = "implied"
-"""Name of the loss of `ImpliedReliance`, which is not one of an image."""
+"""Name of the loss of `ImpliedPhi`, which is not one of an image."""
 NOWHERE = Source("", "", 0, 0)
 """The source of an image that a prior is asked about in passing."""
 INPAINTING = ("inpaint-center", "inpaint-random")
@@ -197,7 +197,7 @@ def train_implied(options: argparse.Namespace, given: Sequence[str]) -> int:
     prior = named_prior(options.prior)
     config = PhiConfig(options.task, tuple(options.widths))
     images = TrainingImages(tuple(options.sets))
-    problem = ImpliedReliance(config, images, lambda observation: prior(NOWHERE, observation))
+    problem = ImpliedPhi(config, images, lambda observation: prior(NOWHERE, observation))
     recipe = _recipe(options)
     network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     write_atomically(options.out / f"{options.name}.safetensors", to_bytes(network))

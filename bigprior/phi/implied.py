@@ -49,7 +49,7 @@ class Probed:
     target: Tensor
 
 
-class ImpliedReliance(Problem[PhiNetwork, Probed]):
+class ImpliedPhi(Problem[PhiNetwork, Probed]):
     """The mean of (φ_i − t_i)², t_i = 1 − mean over channels of b_i (D(y + εb) − D(y − εb))_i/2ε, b of random signs.
 
     E[t_i] is 1 − ∂D_i/∂y_i, so the minimiser is what the network can know of it. That x̂ is good is the denoiser's

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from bigprior.fusion import fuse
-from bigprior.phi.implied import ImpliedReliance, blind, without_own
+from bigprior.phi.implied import ImpliedPhi, blind, without_own
 from bigprior.phi.network import PhiConfig
 from bigprior.train import main
 from bigprior.training import Recipe, train
@@ -47,7 +47,7 @@ def test_of_a_linear_filter_what_is_left_does_not_depend_on_the_pixel() -> None:
 
 
 def test_one_look_is_right_on_average() -> None:
-    problem = ImpliedReliance(CONFIG, PHOTOGRAPHS, box)
+    problem = ImpliedPhi(CONFIG, PHOTOGRAPHS, box)
     sigma = torch.full((8,), 0.1)
     signs = torch.sign(noise(8, 3, 64, 64, seed=3))
     target = problem.probe(noise(8, 3, 64, 64), sigma, sigma, signs).target
@@ -57,7 +57,7 @@ def test_one_look_is_right_on_average() -> None:
 
 
 def test_it_learns_the_diagonal(tmp_path: Path) -> None:
-    problem = ImpliedReliance(CONFIG, PHOTOGRAPHS, box)
+    problem = ImpliedPhi(CONFIG, PHOTOGRAPHS, box)
     recipe = Recipe(steps=250, batch=4, size=32, warm_up=5, ema=0.95, validate=250)
     network = train(problem, recipe, tmp_path, say=lambda _: None)
     scores = problem.validate(network)
