@@ -3,6 +3,7 @@
 figures/quality.png       each method's scores on every image, and their mean with its 95% interval
 figures/time.png          quality against seconds per image, with the Pareto front
 figures/sigma.png         quality against σ (runs in which σ varies)
+figures/pairs.png         how often each method beats each other, and which differences are significant
 figures/images-NAME.png   an image restored by every method, with φ where it is known
 """
 
@@ -27,13 +28,19 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from benchmarks.metrics.base import Metric
-from benchmarks.records import write_atomically
+from benchmarks.pairs import both_ways, undecided
+from benchmarks.statistics import LEVEL
 from benchmarks.summary import Summary
+from datasets.files import write_atomically
 
 FOLDER = "figures"
 DPI = 160
 PHI_COLOURS = "magma"
 COLUMNS = 6
+MOST_IMAGES = 2
+"""A figure of all restorations is drawn of the first images only: each takes seconds."""
+MOST_PAIRED = 40
+"""Rows. A matrix of more pairs is not readable."""
 INK, MEAN = "0.25", "#c03a2b"
 
 
@@ -47,7 +54,9 @@ def draw_all(out: Path, records: pd.DataFrame, summary: Summary, run: dict[str, 
     figures = {"quality": quality(done, summary, metrics), "time": time(summary, metrics[0])}
     if done.sigma.nunique() > 1:
         figures["sigma"] = sigma(done, summary, metrics[0])
-    for folder in sorted((out / "preview").glob("*/")):
+    if 2 <= summary.pairs[summary.pairs.metric == metrics[0].name].row.nunique() + 1 <= MOST_PAIRED:
+        figures["pairs"] = pairs(summary, metrics[0])
+    for folder in sorted((out / "preview").glob("*/"))[:MOST_IMAGES]:
         if (folder / "clean.png").exists():
             figures[f"images-{folder.name}"] = images(folder, done, summary, metrics[0])
     (out / FOLDER).mkdir(exist_ok=True)
@@ -134,6 +143,32 @@ def sigma(done: pd.DataFrame, summary: Summary, metric: Metric) -> Figure:
                     truncate=True, scatter_kws={"s": 9, "alpha": 0.5}, line_kws={"lw": 1.5})  # fmt: skip
     axis.set(xlabel="noise standard deviation σ, 0–255 scale", ylabel=_label(metric), title=summary.title)
     axis.legend(frameon=True, fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
+def pairs(summary: Summary, metric: Metric) -> Figure:
+    """Share of the images on which the row's method beats the column's; bold where the difference is significant."""
+    sides = both_ways(summary.pairs).loc[metric.name]
+    order = [method for method in summary.table.method if method in sides.index]
+    wins = sides.wins.unstack().reindex(index=order, columns=order) * 100
+    significant = sides.p_holm.unstack().reindex(index=order, columns=order) <= 1 - LEVEL
+    side = 1.9 + 0.36 * len(order)
+    figure, axis = plt.subplots(figsize=(side + 0.8, side))
+    sns.heatmap(wins, vmin=0, vmax=100, cmap="vlag", annot=True, fmt=".0f", annot_kws={"fontsize": 6.5}, square=True,
+                linewidths=0.5, cbar_kws={"label": "wins of the row, % of images", "shrink": 0.6}, ax=axis)  # fmt: skip
+    drawn = wins.notna().to_numpy()
+    for text, bold in zip(axis.texts, significant.to_numpy()[drawn], strict=True):
+        if bold:
+            text.set_fontweight("bold")
+        else:
+            text.set_alpha(0.75)
+    too_few = undecided(summary.pairs, metric.name)
+    said = f"none can be significant: {too_few}" if too_few else "bold: significant (Wilcoxon, Holm over all pairs, 5%)"
+    axis.set(xlabel="", ylabel="")
+    axis.set_title(f"{summary.title}: {metric.title}\n{said}", fontsize=8)
+    axis.grid(False)
+    axis.tick_params(labelsize=7, length=0)
     figure.tight_layout()
     return figure
 

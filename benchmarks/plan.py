@@ -6,26 +6,31 @@ import argparse
 import hashlib
 import inspect
 import json
+import math
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from benchmarks import environment
 from benchmarks.processes import THREADS
 from benchmarks.protocol import get_protocol
-from benchmarks.records import VERSION, RecordFile, write_atomically
+from benchmarks.records import VERSION, RecordFile
 from benchmarks.rows import Row, select
 from benchmarks.store import Store
 from benchmarks.worker import Item, Job
 from datasets.dataset import Dataset, Entry, get_dataset
 from datasets.errors import SuiteError
+from datasets.files import write_atomically
 from datasets.task import Task, get_task, tasks
 
 PREVIEWS = 2
-"""So many images are kept as PNGs for the figure of images."""
+"""Of so many images at least, PNGs are kept to look at,"""
+PREVIEW_PIXELS = 2**23
+"""and of more as long as their restorations have no more pixels than this: five photographs by twenty methods."""
 RUNS = environment.ROOT / "results" / "runs"
 
 
@@ -98,13 +103,22 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         device=device,
         out=out.resolve(),
         save_images=arguments.save_images,
-        preview=frozenset(entry.name for entry in entries[:PREVIEWS]),
+        reliance=arguments.reliance,
+        preview=_previews(shapes, len(rows)),
     )
     jobs = arguments.jobs or (environment.cores() if device == "cpu" else 1)
     given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
     return Plan(
         task, rows, reasons, dataset, arguments.split, entries, shapes, hashes, metrics, unmeasured, job, jobs, given
     )
+
+
+def _previews(shapes: dict[str, tuple[int, ...]], rows: int) -> frozenset[str]:
+    """The images of which PNGs are kept: the first, and as many more as there is room for."""
+    pixels = accumulate(rows * math.prod(shape[-2:]) for shape in shapes.values())
+    kept = [name for (place, name), sum_ in zip(enumerate(shapes), pixels, strict=True)
+            if place < PREVIEWS or sum_ <= PREVIEW_PIXELS]  # fmt: skip
+    return frozenset(kept)
 
 
 def _default_out(task: Task, dataset: Dataset, arguments: argparse.Namespace) -> Path:
@@ -268,5 +282,7 @@ def pending(plan: Plan, done: RecordFile) -> list[Item]:
 
 def _finished(done: RecordFile, store: Store, job: Job, image: str, label: str) -> bool:
     if not done.finished((image, label)):
+        return False
+    if job.reliance and not (done.records[image, label].phi_implied is not None and store.has_reliance(label, image)):
         return False
     return not job.save_images or (store.images / image / f"{label}.npz").exists()

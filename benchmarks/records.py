@@ -12,7 +12,7 @@ import io
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +43,12 @@ class Record:
     phi_mean: float | None = None
     phi_outside: float | None = None
     """Share of φ outside [0,1]."""
+    phi_implied: float | None = None
+    """Mean implied reliance (`bigprior.implied`), of runs with --reliance."""
+    phi_implied_se: float | None = None
+    """Standard error of `phi_implied`, over its probes."""
+    sure: float | None = None
+    """Stein's estimate of the mean squared error of the image before it is clipped, [0,1] scale squared; denoising."""
     seconds: float | None = None
     """Seconds of `restore` for this image (of a batch: its share)."""
     peak_mb: float | None = None
@@ -60,6 +66,8 @@ TEXT = ("task", "dataset", "image", "method", "error")
 NUMBERS = [name for name in COLUMNS if name not in TEXT]
 TIMINGS = ("seconds", "peak_mb")
 """Columns that differ between two runs of the same thing; all others are equal to the last bit."""
+RELIANCE = ("phi_implied", "phi_implied_se", "sure")
+"""Columns that came later: files without them are read as if the cells were empty."""
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -79,12 +87,12 @@ def _format(record: Record) -> str:
     return _line(cells)
 
 
-def _parse(line: str, number: int, path: Path) -> Record:
+def _parse(line: str, number: int, path: Path, columns: list[str]) -> Record:
     cells = next(csv.reader([line]), [])
     try:
-        if len(cells) != len(COLUMNS):
-            raise ValueError(f"{len(cells)} columns instead of {len(COLUMNS)}")
-        values = dict(zip(COLUMNS, cells, strict=True))
+        if len(cells) != len(columns):
+            raise ValueError(f"{len(cells)} columns instead of {len(columns)}")
+        values = dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=True))
         if not (values["image"] and values["method"]):
             raise ValueError("no image or no method")
         numbers = {name: float(values[name]) if values[name] else None for name in NUMBERS}
@@ -103,6 +111,7 @@ class RecordFile:
         self.path = path
         self.records: dict[tuple[str, str], Record] = {}
         self._size = 0
+        self._lacks_columns = False
 
     def load(self) -> RecordFile:
         """Read what is there.
@@ -116,20 +125,34 @@ class RecordFile:
         self._size = data.rfind(b"\n") + 1
         text = data[: self._size].decode("utf-8", errors="replace")
         lines = text.splitlines()
-        if lines and lines[0] != ",".join(COLUMNS):
+        columns = lines[0].split(",") if lines else COLUMNS
+        if columns not in (COLUMNS, [name for name in COLUMNS if name not in RELIANCE]):
             raise SuiteError(
                 f"{self.path} has other columns than this version of the suite writes: read it with the version in "
                 "its run.json, choose another --out, or start over with --fresh (the old files are kept aside)."
             )
         for number, line in enumerate(lines[1:], start=2):
-            record = _parse(line, number, self.path)
+            record = _parse(line, number, self.path, columns)
             self.records[record.key] = record  # a later line is a second attempt at an error
+        self._lacks_columns = columns != COLUMNS
         return self
 
     def finished(self, key: tuple[str, str]) -> bool:
         """True if there is a record of (image, method) that is not an error."""
         record = self.records.get(key)
         return record is not None and not record.error
+
+    def news(self, record: Record) -> Record | None:
+        """Return what a new result adds: all of it, its reliance to a record that has none, or None.
+
+        Scores and times of a finished record stay as they were first measured.
+        """
+        old = self.records.get(record.key)
+        if old is None or old.error:
+            return record
+        if record.phi_implied is None or old.phi_implied is not None:
+            return None
+        return replace(old, **{name: getattr(record, name) for name in RELIANCE})
 
     def append(self, records: Iterable[Record]) -> None:
         """Add records and hand them to the operating system before returning.
@@ -138,6 +161,8 @@ class RecordFile:
             SuiteError: they cannot be written (full disk, read-only folder); what was written before stays.
         """
         batch = list(records)
+        if self._lacks_columns:
+            self.rewrite({key: place for place, key in enumerate(self.records)})
         text = "".join(_format(record) for record in batch)
         if self._size == 0:
             text = ",".join(COLUMNS) + "\n" + text
@@ -164,7 +189,7 @@ class RecordFile:
         ordered = sorted(self.records.values(), key=lambda r: (order.get(r.key, len(order)), r.key))
         data = (",".join(COLUMNS) + "\n" + "".join(map(_format, ordered))).encode()
         write_atomically(self.path, data)
-        self._size = len(data)
+        self._size, self._lacks_columns = len(data), False
         self.records = {record.key: record for record in ordered}
 
     def frame(self) -> pd.DataFrame:

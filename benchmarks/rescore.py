@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from benchmarks import environment
+from benchmarks.outputs import write_reports
 from benchmarks.plan import read_run, write_facts
 from benchmarks.protocol import get_protocol
 from benchmarks.records import Record, RecordFile
-from benchmarks.report import write_reports
 from benchmarks.scoring import Scorer
 from benchmarks.store import Store
 from benchmarks.summary import to_terminal

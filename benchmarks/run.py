@@ -36,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--protocol", default="standard", help="standard, or paper for BIGPrior's (default: standard)")
     p.add_argument("--out", type=Path, help="folder of the run (default: results/runs/<task>-<dataset>-…)")
     p.add_argument("--save-images", action="store_true", help="keep restorations, φ and g as arrays and PNGs")
+    p.add_argument("--reliance", action="store_true", help="measure how much of every result is prior, and SURE, by 8 "
+                   "more restorations per image")  # fmt: skip
     p.add_argument("--fresh", action="store_true", help="begin anew; an earlier run in --out is kept aside")
     return p
 

@@ -16,14 +16,15 @@ from filelock import FileLock, Timeout
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.engine import ExecutorFactory, execute
+from benchmarks.outputs import write_reports
 from benchmarks.plan import Plan, earlier_run, facts, make_plan, merge, pending, warn_of_changes, write_facts
 from benchmarks.processes import local_processes
-from benchmarks.records import KEPT, RecordFile
-from benchmarks.report import write_reports
+from benchmarks.records import RecordFile
 from benchmarks.summary import to_terminal
 from benchmarks.worker import Outcome
 from datasets.cli import console
 from datasets.errors import SuiteError
+from datasets.files import KEPT
 
 
 def _keep_aside(out: Path) -> None:
@@ -95,6 +96,13 @@ class _Live:
             print(f"{self.done}/{self.total} restored{failed}, about {left:.0f} s left", flush=True)
 
 
+def _say_unmeasured(outcome: Outcome, records: RecordFile) -> None:
+    """Say on stderr why a record that stays could not be given its reliance."""
+    for record in outcome.records:
+        if record.error and records.finished(record.key):
+            print(f"warning: reliance of {record.method} on {record.image}: {record.error}", file=sys.stderr)
+
+
 def _announce(plan: Plan, out: Path, todo: int, total: int) -> None:
     images, rows = len(plan.entries), len(plan.rows)
     print(f"{plan.task.label} on {plan.dataset.name} ({plan.split}): {images} images × {rows} rows")
@@ -136,7 +144,8 @@ def run(
         loop = time.monotonic()
         with _Live(max(1, sum(len(item.images) for item in items))) as live:
             for outcome in execute(p.job, items, p.jobs, make_executor) if items else ():
-                records.append(record for record in outcome.records if not records.finished(record.key))
+                _say_unmeasured(outcome, records)
+                records.append(filter(None, map(records.news, outcome.records)))
                 spent["restore"] += outcome.restore_seconds
                 spent["score"] += outcome.score_seconds
                 spent["work"] += outcome.total_seconds

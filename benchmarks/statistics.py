@@ -1,10 +1,14 @@
-"""Bootstrap intervals over images."""
+"""How sure a comparison is: bootstrap intervals over images, the signed-rank test, Holm's correction, win rates."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 SEED = 0
@@ -12,42 +16,94 @@ LEVEL = 0.95
 
 
 @lru_cache(maxsize=8)
-def _counts(n: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of n values is drawn in each resample."""
-    return np.random.RandomState(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+def _weights(n: int, resamples: int, seed: int) -> Floats:
+    """The share of each of n values in each resample (resamples, n)."""
+    counts = np.random.RandomState(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return counts.astype(np.float64) / n
 
 
-def bootstrap_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
+def bootstrap_means(values: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
     """Return the means of `resamples` resamples of n values, drawn with replacement.
 
     The seed is fixed: the same images are drawn for every method of equal n, and a table is reproducible.
-    """
-    return _counts(len(values), resamples, seed) @ values / len(values)
-
-
-def bootstrap_interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean; (nan, nan) for fewer than two values.
-
-    Assumes that the images are independent draws of the population one wants to speak of. With few images (under
-    about ten) the interval is known to be too narrow.
-    """
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    tail = 50 * (1 - level)
-    low, high = np.percentile(bootstrap_means(values), [tail, 100 - tail])
-    return float(low), float(high)
-
-
-def not_worse(values: np.ndarray, best: np.ndarray, higher_is_better: bool, level: float = LEVEL) -> bool:
-    """Return True if the paired bootstrap interval of the mean difference to the best does not exclude zero.
 
     Args:
-        values, best: scores of the same images in the same order.
+        values: (n,), or (n, k) for k columns resampled together.
     """
-    difference = (best - values) if higher_is_better else (values - best)
-    if np.allclose(difference, 0):
-        return True
-    if len(difference) < 2:
-        return False
-    low = np.percentile(bootstrap_means(difference), 50 * (1 - level))
-    return bool(low <= 0)
+    return _weights(len(values), resamples, seed) @ values
+
+
+def bootstrap_intervals(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Return the ends (k,) of the expanded percentile intervals of the means of k columns (n, k).
+
+    The percentile interval is too narrow by √((n−1)/n) and by the quantiles of the normal in place of Student's t.
+    The expanded one (Hesterberg, What teachers should know about the bootstrap, The American Statistician 69(4),
+    2015) reads the percentiles at α = Φ(−√(n/(n−1)) t(n−1)) instead: what a t interval has on normal data, with the
+    skewness of the percentile interval. Its ends are NaN for fewer than two values.
+
+    Assumes that the images are independent draws of the population one wants to speak of. On synthetic data the
+    nominal 95% are 94 to 96% from n = 50 on, and 93% on exponential data; 91 to 95% at n = 12; 88 to 93% at n = 5,
+    where no resampling of five values can do better by much.
+    """
+    n = len(values)
+    if n < 2:
+        nothing = np.full(values.shape[1:], np.nan)
+        return nothing, nothing
+    tail = 100 * special.ndtr(np.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 - level) / 2))
+    means = np.ascontiguousarray(bootstrap_means(values).T)
+    low, high = np.percentile(means, [tail, 100 - tail], axis=1)
+    return low, high
+
+
+def bootstrap_interval(values: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """Return the expanded percentile interval of the mean of n values; see `bootstrap_intervals`."""
+    low, high = bootstrap_intervals(np.asarray(values)[:, None], level)
+    return float(low[0]), float(high[0])
+
+
+def signed_rank(differences: Floats) -> tuple[Floats, Floats]:
+    """Wilcoxon's signed-rank test of k columns of paired differences (n, k), two-sided, one by one.
+
+    Assumes that under the null hypothesis the differences are independent and symmetric about zero. Zeros are ranked
+    and then dropped (Pratt 1959). The p-value is exact for up to 50 images, or 13 with ties or zeros, and from the
+    normal approximation beyond.
+
+    Returns:
+        p (k,), 1 where all differences are zero; and the rank-biserial correlation (k,) in [−1,1], the difference of
+        the positive and the negative rank sums over their sum (Kerby 2014): its sign says which way, its size how much.
+    """
+    size = np.abs(differences)
+    ordered = np.sort(size, axis=0)
+    ranks = stats.rankdata(size, axis=0) * (size > 0)
+    total = ranks.sum(axis=0)
+    balance = (np.sign(differences) * ranks).sum(axis=0) / np.where(total > 0, total, 1)
+    p = np.ones(differences.shape[1])
+    # One column with ties would put scipy's choice of the null distribution off for all.
+    tied = (ordered[0] == 0) | (np.diff(ordered, axis=0) == 0).any(axis=0)
+    if (~tied).any():
+        p[~tied] = stats.wilcoxon(differences[:, ~tied], zero_method="pratt", axis=0).pvalue
+    for column in np.flatnonzero(tied & (total > 0)):
+        p[column] = stats.wilcoxon(differences[:, column], zero_method="pratt").pvalue
+    return p, balance
+
+
+def smallest_p(n: int) -> float:
+    """The smallest p-value that the two-sided signed-rank test of n differences can reach, 2^(1−n)."""
+    return 2.0 ** (1 - n)
+
+
+def holm(p: Floats) -> Floats:
+    """Return p-values adjusted by Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979).
+
+    With m hypotheses in order of p, p̃_(i) = max_{j ≤ i} min(1, (m − j + 1) p_(j)). Rejecting p̃ ≤ α holds the
+    probability of any false rejection under α, whatever the dependence between the tests.
+    """
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def win_rates(gains: Floats) -> Floats:
+    """Return the share (k,) of positive entries in each column (n, k); zeros count half."""
+    return (gains > 0).mean(axis=0) + (gains == 0).mean(axis=0) / 2

@@ -3,7 +3,8 @@
     DIR/images/<image>/observation.npz      clean, y, mask, sigma
     DIR/images/<image>/<row>.npz            image, and where known phi, phi_map, prior, fidelity
     DIR/images/<image>/<row>.png            the image, 8 bit; <row>.phi.png and <row>.prior.png beside it
-    DIR/preview/<image>/...                 PNGs alone, of the few images that the figure shows
+    DIR/preview/<image>/...                 PNGs alone, of the first images: for the figure of images and the report
+    DIR/reliance/<image>/<row>.npz          of runs with --reliance: maps (see `benchmarks.reliance.measure`)
 
 φ, g and f are kept in the coordinates of the fusion where those are the size of an image; a transform domain many
 times larger (the patch groups of collaborative filtering) keeps its pixel map of φ alone.
@@ -21,9 +22,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.records import write_atomically
 from bigprior.fusion import Restoration
 from datasets.errors import SuiteError
+from datasets.files import write_atomically
 from datasets.observation import Observation
 
 OBSERVATION = "observation"
@@ -35,7 +36,8 @@ def to_png(image: Tensor) -> bytes:
     """Encode an image (C,H,W), clipped to [0,1], C 1 or 3, as an 8-bit PNG."""
     pixels = (image.detach().float().clamp(0, 1) * 255).round().byte().cpu().permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
+    picture = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+    picture.save(buffer, format="PNG", compress_level=1)  # hardly larger, and many times quicker: a run writes hundreds
     return buffer.getvalue()
 
 
@@ -45,6 +47,7 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.images = out / "images"
         self.previews = out / "preview"
+        self.reliance = out / "reliance"
 
     def save(self, row: str, image: str, observation: Observation, restoration: Restoration, index: int) -> None:
         """Keep image `index` of a restored batch, and what it was restored from.
@@ -73,6 +76,27 @@ class Store:
         folder = _folder(self.previews, image)
         self._write_observation_pngs(folder, observation)
         self._write_pngs(folder, row, restoration, index)
+
+    def save_reliance(self, row: str, image: str, arrays: dict[str, Tensor]) -> None:
+        """Keep what was measured of the reliance of a restoration.
+
+        Raises:
+            SuiteError: it cannot be written.
+        """
+        _write_arrays(_folder(self.reliance, image) / f"{row}.npz", arrays)
+
+    def has_reliance(self, row: str, image: str) -> bool:
+        """Return whether `save_reliance` kept something of the restoration."""
+        return (self.reliance / image / f"{row}.npz").exists()
+
+    def read_reliance(self, row: str, image: str) -> dict[str, np.ndarray] | None:
+        """Return what `save_reliance` kept, or None if there is nothing.
+
+        Raises:
+            SuiteError: it cannot be read.
+        """
+        path = self.reliance / image / f"{row}.npz"
+        return _read_arrays(path, "--reliance") if self.has_reliance(row, image) else None
 
     def _save_observation(self, folder: Path, observation: Observation) -> None:
         path = folder / f"{OBSERVATION}.npz"
@@ -146,9 +170,9 @@ def _write_arrays(path: Path, arrays: dict[str, Tensor]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, flag: str = "--save-images") -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise SuiteError(f"{path} cannot be read ({error}): delete it and run again with --save-images.") from error
+        raise SuiteError(f"{path} cannot be read ({error}): delete it and run again with {flag}.") from error

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from benchmarks.processes import THREADS
 from benchmarks.records import Record
+from benchmarks.reliance.measure import Measurement, measure
 from benchmarks.rows import Row
 from benchmarks.scoring import Prepared, Scorer
 from benchmarks.store import Store
@@ -50,8 +51,9 @@ class Job:
     device: str
     out: Path
     save_images: bool = False
+    reliance: bool = False
     preview: frozenset[str] = frozenset()
-    """Images of which small PNGs are kept for the figure of images."""
+    """Images of which PNGs are kept to look at."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Outcome:
     records: tuple[Record, ...]
     restore_seconds: float
     score_seconds: float
+    """Metrics, and the measurement of reliance."""
     total_seconds: float
 
 
@@ -219,6 +222,8 @@ def _attempt(job: Job, item: Item) -> Outcome:
         seconds = time.perf_counter() - began
         peak = memory.read()
         _check(restoration, given)
+        began = time.perf_counter()
+        measured = _reliance(job, given, method, restoration, observations)
     except Exception as error:
         spent = time.perf_counter() - began
         if len(item.images) > 1:
@@ -234,7 +239,6 @@ def _attempt(job: Job, item: Item) -> Outcome:
         message = f"{type(error).__name__}: {error}"
         return Outcome(item, (replace(blank[0], error=message),), spent, 0.0, 0.0)
 
-    began = time.perf_counter()
     phi_mean, phi_outside = restoration.phi_mean(), _outside(restoration)
     records = []
     for index, (record, prepared) in enumerate(zip(blank, _prepared(job, item.images), strict=True)):
@@ -248,10 +252,13 @@ def _attempt(job: Job, item: Item) -> Outcome:
                 phi_outside=_number(phi_outside, index),
                 seconds=seconds / len(item.images),
                 peak_mb=peak,
+                phi_implied=measured[index].implied if measured else None,
+                phi_implied_se=measured[index].standard_error if measured else None,
+                sure=measured[index].sure if measured else None,
             )
         )
     score_seconds = time.perf_counter() - began
-    _save(job, item, observations, restoration)
+    _save(job, item, observations, restoration, measured)
     return Outcome(item, tuple(records), seconds, score_seconds, 0.0)
 
 
@@ -268,11 +275,27 @@ def _outside(restoration: Restoration) -> Tensor | None:
     return ((phi < 0) | (phi > 1)).flatten(1).double().mean(dim=1)
 
 
-def _save(job: Job, item: Item, observations: Sequence[Observation], restoration: Restoration) -> None:
+def _reliance(
+    job: Job, given: Observation, method: Method, restoration: Restoration, observations: Sequence[Observation]
+) -> list[Measurement]:
+    """Measure the implied reliance of a batch, if the run asks for it."""
+    truth = Observation.cat(observations).truth
+    return measure(method.restore, given, restoration, truth) if job.reliance and truth is not None else []
+
+
+def _save(
+    job: Job,
+    item: Item,
+    observations: Sequence[Observation],
+    restoration: Restoration,
+    measured: Sequence[Measurement],
+) -> None:
     store = Store(job.out)
     for index, image in enumerate(item.images):
         if job.save_images:
             store.save(item.row.label, image, observations[index], restoration, index)
+        if measured:
+            store.save_reliance(item.row.label, image, measured[index].arrays)
         if image in job.preview:
             store.preview(item.row.label, image, observations[index], restoration, index)
 

@@ -17,6 +17,10 @@ class Domain(ABC):
     name: ClassVar[str]
 
     @abstractmethod
+    def analysis(self, image: Tensor) -> Tensor:
+        """Return the coordinates of an image (N,C,H,W), so that synthesis(analysis(x)) = x."""
+
+    @abstractmethod
     def synthesis(self, coefficients: Tensor) -> Tensor:
         """Return the image (N,C,H,W) that the coordinates stand for."""
 
@@ -33,6 +37,9 @@ class Pixel(Domain):
     """The image itself; φ is (N,1,H,W) or (N,C,H,W)."""
 
     name: ClassVar[str] = "pixel"
+
+    def analysis(self, image: Tensor) -> Tensor:
+        return image
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
         return coefficients

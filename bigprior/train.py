@@ -21,7 +21,7 @@ from bigprior.model_card import CARD, write_card
 from bigprior.phi.implied import ImpliedPhi
 from bigprior.phi.loss import LOSSES
 from bigprior.phi.network import PhiConfig, to_bytes
-from bigprior.phi.train import Cached, Files, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
+from bigprior.phi.train import Cached, Files, ImageOf, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
 from bigprior.priors.compact.prior import CompactPrior
 from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
 from bigprior.priors.compact.samples import SAMPLES, draw_samples
@@ -115,19 +115,19 @@ def parser() -> argparse.ArgumentParser:
     phi.add_argument("--device", default="cpu")
     phi.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     phi.add_argument("--out", type=Path, required=True)
-    prior = commands.add_parser("prior", help="the network of all conditional means")
-    prior.add_argument("--start", type=Path, help="weights of the denoiser to begin with; random by default")
-    prior.add_argument("--set", dest="sets", nargs="+", default=list(TRAINING_SETS), metavar="SET")
-    prior.add_argument("--steps", type=int, default=7500)
-    prior.add_argument("--batch", type=int, default=4, help="noisy crops per step; other conditions have their own")
-    prior.add_argument("--size", type=int, default=96, help="of a noisy crop (default: 96)")
-    prior.add_argument("--rate", type=float, default=0.005)
-    prior.add_argument("--validate", type=int, default=1000, help="steps between validations")
-    prior.add_argument("--seed", type=int, default=0)
-    prior.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    prior.add_argument("--device", default="cpu")
-    prior.add_argument("--threads", type=int, help="of the CPU; all cores by default")
-    prior.add_argument("--out", type=Path, required=True)
+    network = commands.add_parser("prior", help="the network of all conditional means")
+    network.add_argument("--start", type=Path, help="weights of the denoiser to begin with; random by default")
+    network.add_argument("--set", dest="sets", nargs="+", default=list(TRAINING_SETS), metavar="SET")
+    network.add_argument("--steps", type=int, default=7500)
+    network.add_argument("--batch", type=int, default=4, help="noisy crops per step; other conditions have their own")
+    network.add_argument("--size", type=int, default=96, help="of a noisy crop (default: 96)")
+    network.add_argument("--rate", type=float, default=0.005)
+    network.add_argument("--validate", type=int, default=1000, help="steps between validations")
+    network.add_argument("--seed", type=int, default=0)
+    network.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    network.add_argument("--device", default="cpu")
+    network.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    network.add_argument("--out", type=Path, required=True)
     return p
 
 
@@ -162,7 +162,7 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
         return train_implied(options, given)
     began = time.monotonic()
     task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
-    fidelity = Files(options.fidelity_images) if options.fidelity_images else lifted
+    fidelity: ImageOf = Files(options.fidelity_images) if options.fidelity_images else lifted
     if options.fidelity:
         fidelity = named_prior(options.fidelity)
     prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))

@@ -21,8 +21,8 @@ from benchmarks.paper import cells, tables
 from benchmarks.paper.experiments import EXPERIMENTS, TABLES, published
 from benchmarks.paper.released import reproduce
 from benchmarks.paper.runs import every, make_draws, make_main
-from benchmarks.records import write_atomically
 from datasets.cli import guarded
+from datasets.files import write_atomically
 
 OUT = environment.ROOT / "results" / "paper"
 PROVENANCE = "provenance.json"

@@ -21,13 +21,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from scipy.stats import rankdata
 
 from benchmarks.paper import released
 from benchmarks.paper.cells import COMPACT, COUNTERPARTS, Sources
 from benchmarks.paper.experiments import BIGPRIOR, EXPERIMENTS, MGAN
 from benchmarks.paper.released import Floats
 from benchmarks.paper.runs import oracle
-from benchmarks.records import write_atomically
+from datasets.files import write_atomically
 
 FOLDER = "analyses"
 DPI = 160
@@ -41,12 +42,19 @@ def pearson(x: Floats, y: Floats) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def pearson_interval(x: Floats, y: Floats) -> tuple[float, float]:
-    """Return the 95% percentile bootstrap interval of r, over pairs; (nan, nan) where r is not defined."""
+def pearson_interval(x: Floats, y: Floats, ranks: bool = False) -> tuple[float, float]:
+    """Return the 95% percentile bootstrap interval of r, over pairs; (nan, nan) where r is not defined.
+
+    Args:
+        x, y: the pairs.
+        ranks: of Spearman's ρ instead: every resample is ranked anew.
+    """
     if np.isnan(pearson(x, y)):
         return float("nan"), float("nan")
     drawn = np.random.RandomState(SEED).randint(0, len(x), size=(RESAMPLES, len(x)))
     a, b = x[drawn], y[drawn]
+    if ranks:
+        a, b = rankdata(a, axis=1), rankdata(b, axis=1)
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     values = (a * b).sum(axis=1)[spread > 0] / spread[spread > 0]

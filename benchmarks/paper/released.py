@@ -20,7 +20,6 @@ from torch import Tensor
 
 from benchmarks import environment
 from benchmarks.paper.experiments import BIGPRIOR, MGAN, Experiment
-from benchmarks.records import write_atomically
 from benchmarks.scoring import Scorer, quantise
 from bigprior.fusion import Restoration
 from bigprior.phi.network import load_phi, shipped
@@ -29,6 +28,7 @@ from bigprior.phi.released import RELEASE, RELEASED_TEST, inversion
 from datasets import fetch
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
+from datasets.files import write_atomically
 from datasets.observation import Observation
 from datasets.task import Key, get_task
 from methods.registry import get_method

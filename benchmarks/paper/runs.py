@@ -23,7 +23,7 @@ from methods.registry import methods
 SEEDS = (0, 1, 2, 3, 4)
 """Draws of noise and masks. Seed 0 is the main run's; the others are made for `DRAWN` alone."""
 DRAWN = (
-    "noisy", "nlm", "collaborative-wiener",
+    "noisy", "nlm",
     "harmonic", "telea", "ring-mean",
     "bigprior", "bigprior-prior",
 )  # fmt: skip

@@ -1,7 +1,16 @@
-"""One thread, as in the benchmark's workers."""
+"""One thread, as in the benchmark's workers; and nothing about whose machine it was."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from benchmarks.environment import versions
 from benchmarks.worker import limit_threads
 
 limit_threads()
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Drop the machine's name and add the versions that speed depends on."""
+    machine_info.pop("node", None)
+    machine_info["versions"] = versions()

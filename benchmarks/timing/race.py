@@ -16,7 +16,7 @@ from methods.base import Method
 ROUNDS = 3
 
 
-def against_bm3d(benchmark: BenchmarkFixture, method: Method, observation: Observation) -> float:
+def against_bm3d(benchmark: BenchmarkFixture, method: Method, observation: Observation, rounds: int = ROUNDS) -> float:
     """Return how many times as fast a method restores one image as the `bm3d` package, both on one thread."""
     assert torch.get_num_threads() == 1
     assert observation.sigma is not None
@@ -36,7 +36,7 @@ def against_bm3d(benchmark: BenchmarkFixture, method: Method, observation: Obser
 
     with torch.inference_mode():
         method.restore(observation)
-        benchmark.pedantic(lambda: method.restore(observation), setup=package, rounds=ROUNDS)
+        benchmark.pedantic(lambda: method.restore(observation), setup=package, rounds=rounds)
     assert benchmark.stats is not None
     ours, median = benchmark.stats.stats.median, statistics.median(package_seconds)
     factor = float(median / ours)

@@ -26,4 +26,5 @@ def test_restore(benchmark: BenchmarkFixture, side: int, channels: int) -> None:
     clean = clean if channels == 3 else Luma().forward(clean)
     observation = get_task("denoise", sigma="25").degrade(clean[0], Key(0, "photos", entry.name))
     benchmark.group = f"collaborative filter {side}×{side} {'colour' if channels == 3 else 'gray'}"
-    assert against_bm3d(benchmark, CollaborativeWiener(), observation) >= FACTOR
+    rounds = 3 if side == 256 else 1  # the package takes over half a minute for the larger colour image
+    assert against_bm3d(benchmark, CollaborativeWiener(), observation, rounds) >= FACTOR

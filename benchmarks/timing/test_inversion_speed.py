@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
+from benchmarks.timing.generator import random_state
 from bigprior.priors.multi_code import MultiCode
 from bigprior.priors.pggan import PGGAN, Layout
 
@@ -50,12 +51,6 @@ def released(state: dict[str, Tensor]) -> list[Block]:
 
     layers = [Block(*tensors(f"layer{i}"), padding=1 if i else 3, up=i > 0 and i % 2 == 0) for i in range(14)]
     return [*layers, Block(*tensors("output6"), padding=0, last=True)]
-
-
-def random_state(layout: Layout) -> dict[str, Tensor]:
-    random = torch.Generator().manual_seed(0)
-    return {key: torch.randn(shape, generator=random) if shape else torch.zeros(()) for key, shape in
-            layout.shapes().items()}  # fmt: skip
 
 
 @pytest.mark.parametrize(("codes", "layer"), [(30, 4), (20, 6)])

@@ -1,44 +1,62 @@
-"""Seconds of `restore` for every method × task on a 256×256 photograph: `tox run -e suite,timing`.
-
-Groups are tasks, so that `pytest-benchmark compare --group-by=group` ranks the methods of one task.
-"""
+"""Seconds of `restore` for every method × task at two sizes. A group is a task and a size: it ranks the methods."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from torch.nn.functional import interpolate
 
+from benchmarks.timing.case import DEVICES, SIDES, require, rounds_for, synchronise, time_case
 from datasets.dataset import get_dataset
-from datasets.task import Key, get_task, tasks
+from datasets.observation import Observation
+from datasets.task import Key, Task, get_task, tasks
+from methods.base import Method
 from methods.registry import get_method, methods
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-CASES = [(task, name) for task in tasks() for name in methods() if task in get_method(name).tasks]
+SMALL = 64
+"""Side of the image that warms a method up on the CPU and tells about how long the timed one will take."""
+CASES = [
+    pytest.param(task, name, side, device, id=f"{task}-{name}-{side}-{device}")
+    for device in DEVICES
+    for side in SIDES
+    for task in tasks()
+    for name in methods()
+    if task in get_method(name).tasks
+]
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("task_name", "name"), CASES)
-def test_restore(benchmark: BenchmarkFixture, task_name: str, name: str, device: str) -> None:
+def observe(task: Task, method: Method, side: int, device: str) -> Observation:
+    """A degraded photograph of this size, as the method may see it."""
+    entry = get_dataset("photos").entries("test")[0]
+    clean = interpolate(entry.load()[None], size=(side, side), mode="bicubic").clamp(0, 1)[0]
+    observation = task.degrade(clean, Key(0, "photos", entry.name))
+    return (observation if method.oracle else observation.without_truth()).to(device)
+
+
+@pytest.mark.parametrize(("task_name", "name", "side", "device"), CASES)
+def test_restore(benchmark: BenchmarkFixture, task_name: str, name: str, side: int, device: str) -> None:
+    require(device)
     method, task = get_method(name), get_task(task_name)
-    reason = method.supports(task)
+    reason = method.supports(task) or method.on_request
     if reason is not None:
         pytest.skip(reason)
-    if device == "cpu" and method.on_request is not None:
-        pytest.skip(method.on_request)
     if device not in method.devices:
         pytest.skip(f"computes on {', '.join(method.devices)}")
-    entry = get_dataset("photos").entries("test")[0]
-    observation = task.degrade(entry.load(), Key(0, "photos", entry.name))
-    if not method.oracle:
-        observation = observation.without_truth()
-    observation = observation.to(device)
-
-    def restore() -> None:
-        method.restore(observation)
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    benchmark.group = f"{task_name} 256×256 {device}"
-    with torch.inference_mode():
-        benchmark.pedantic(restore, rounds=3, warmup_rounds=1)
+    # A GPU's libraries choose their algorithms by size: there the whole image warms up.
+    small = side if device == "cuda" else SMALL
+    warm = observe(task, method, small, device)
+    with torch.no_grad():
+        method.restore(warm)
+        synchronise(device)
+        began = time.perf_counter()
+        method.restore(warm)
+        synchronise(device)
+        estimate = (time.perf_counter() - began) * (side / small) ** 2
+    observation = observe(task, method, side, device)
+    time_case(
+        benchmark, lambda: method.restore(observation), kind="restore", what=name, subject=task_name, side=side,
+        device=device, rounds=rounds_for(estimate),
+    )  # fmt: skip

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmarks.records import Record, frame
+from benchmarks.statistics import bootstrap_interval, holm
 from benchmarks.summary import BEST, TIED, Summary, summarise, to_latex, to_markdown, to_terminal
 
 RUN: dict[str, Any] = {
@@ -50,6 +52,69 @@ def test_sorted_by_the_mean_with_best_and_ties_marked() -> None:
     assert list(summary.table.psnr_mark) == [BEST, TIED, ""]
     assert line(summary, "worse").psnr == pytest.approx(np.mean(BASE) - 1)
     assert line(summary, "worse").psnr_low < np.mean(BASE) - 1 < line(summary, "worse").psnr_high
+
+
+def test_the_best_is_compared_with_every_row() -> None:
+    random = np.random.RandomState(2)
+    close = [value - 0.2 + n for value, n in zip(BASE, 0.05 * random.normal(size=12), strict=True)]
+    summary = table({"best": BASE, "close": close, "fourier-wiener-oracle": [v + 1 for v in BASE]})
+    best, row, oracle = (line(summary, name) for name in ("best", "close", "fourier-wiener-oracle"))
+    difference = np.array(close) - np.array(BASE)
+    assert row.psnr_delta == pytest.approx(difference.mean())
+    assert (row.psnr_delta_low, row.psnr_delta_high) == pytest.approx(bootstrap_interval(difference), abs=2e-3)
+    assert row.psnr_wins == 0
+    assert row.psnr_p == pytest.approx(2 / 2**12), "one pair of competitors: nothing to correct"
+    assert row.psnr_mark == ""
+    assert np.isnan(best.psnr_delta)
+    assert (oracle.psnr_delta, oracle.psnr_wins) == (pytest.approx(1), 1)
+    assert np.isnan(oracle.psnr_p), "an oracle is compared, but not in the family of the competitors"
+    text = to_markdown(summary)
+    assert f"{row.psnr_delta:+.2f} [{row.psnr_delta_low:+.2f}, {row.psnr_delta_high:+.2f}]" in text
+    assert "Holm's correction over the one pair of competitors" in text
+    assert "Assumed: the images are independent" in text
+
+
+def test_every_pair_is_in_the_table_of_pairs() -> None:
+    random = np.random.RandomState(3)
+    scores = {name: list(np.array(BASE) - k / 10 + 0.1 * random.normal(size=12)) for k, name in enumerate("abcd")}
+    pairs = table(scores).pairs
+    assert len(pairs) == 2 * 6, "metrics × pairs"
+    psnr = pairs[pairs.metric == "psnr"].set_index(["row", "other"])
+    for (a, b), pair in psnr.iterrows():
+        difference = np.array(scores[a]) - np.array(scores[b])
+        assert pair.p == pytest.approx(stats.wilcoxon(difference).pvalue)
+        assert pair.difference == pytest.approx(difference.mean())
+        assert pair.wins == pytest.approx((difference > 0).mean())
+    assert psnr.p_holm.to_numpy() == pytest.approx(holm(psnr.p.to_numpy()))
+
+
+def test_lower_is_better_turns_wins_and_marks_round_but_not_differences() -> None:
+    records = [
+        Record("denoise", "set12", f"im{n}", name, 25.0, lpips=0.1 + n / 100 + extra, seconds=0.1)
+        for n in range(12)
+        for name, extra in (("a", 0.0), ("b", 0.05))
+    ]
+    summary = summarise(frame(records), RUN | {"metrics": ["lpips"], "counts": {"images": 12}})
+    assert list(summary.table.method) == ["a", "b"]
+    assert line(summary, "b").lpips_delta == pytest.approx(0.05)
+    assert line(summary, "b").lpips_wins == 0
+    assert line(summary, "b").lpips_mark == ""
+
+
+def test_a_row_that_loses_by_one_outlier_is_not_worse() -> None:
+    """Better on every image but one, where it fails: the test favours it, the mean does not."""
+    better = [v + 0.5 + n / 1000 for n, v in enumerate(BASE)]
+    summary = table({"best": BASE, "outlier": [*better[:-1], BASE[-1] - 20]})
+    assert line(summary, "best").psnr_mark == BEST
+    assert line(summary, "outlier").psnr_mark == TIED
+    assert line(summary, "outlier").psnr_wins == pytest.approx(11 / 12)
+
+
+def test_too_few_images_for_the_test_are_said_and_nothing_is_marked() -> None:
+    summary = table({"a": BASE[:4], "b": [v - 1 for v in BASE[:4]]})
+    assert list(summary.table.psnr_mark) == [BEST, ""]
+    assert any("4 images are too few to tell a pair apart" in note for note in summary.notes)
+    assert any("less often than it says" in note for note in summary.notes)
 
 
 def test_missing_images_are_counted_and_not_compared() -> None:

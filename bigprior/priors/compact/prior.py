@@ -54,7 +54,7 @@ def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
     check_layout(file, network.state_dict(), state)
     network.load_state_dict(state)
     network.requires_grad_(False).eval()
-    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

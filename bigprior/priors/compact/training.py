@@ -68,7 +68,7 @@ class Conditions(Problem[BiasFreeUNet, Example]):
         return network if self.start is None else warm(network, self.start)
 
     def batch(self, random: np.random.Generator, recipe: Recipe) -> Example:
-        kind: Callable[[np.random.Generator, Recipe], Example] = random.choice(  # type: ignore[call-overload]
+        kind: Callable[[np.random.Generator, Recipe], Example] = random.choice(
             np.array([self._noise, self._strong, self._missing, self._holes, self._luma]),
             p=[0.25, 0.33, 0.02, 0.25, 0.15],
         )
@@ -167,7 +167,8 @@ def _normal(random: np.random.Generator, like: Tensor) -> Tensor:
 
 
 def _log_uniform(random: np.random.Generator, count: int) -> np.ndarray:
-    return np.exp(random.uniform(*np.log(STRONG), count))
+    low, high = np.log(STRONG)
+    return np.exp(random.uniform(float(low), float(high), count))
 
 
 def _seen(clean: Tensor, sigma: Tensor, random: np.random.Generator, luma: Tensor | None = None) -> Knowledge:

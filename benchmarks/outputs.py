@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.environment import ROOT
-from benchmarks.records import write_atomically
 from benchmarks.summary import Summary, summarise, to_latex, to_markdown
+from datasets.files import write_atomically
 
 STAMP = ".figures"
 """Holds the fingerprint of what the figures were drawn from, so that an unchanged run is not drawn again."""
 
 
 def write_reports(out: Path, records: pd.DataFrame, run: dict[str, Any]) -> Summary:
-    """Write summary.csv, summary.md, summary.tex and the figures of a run.
+    """Write summary.csv, summary.md, summary.tex, pairs.csv and the figures of a run.
 
     Raises:
         SuiteError: there are no records, or a file cannot be written.
@@ -26,6 +26,7 @@ def write_reports(out: Path, records: pd.DataFrame, run: dict[str, Any]) -> Summ
     write_atomically(out / "summary.csv", summary.table.to_csv(index=False).encode())
     write_atomically(out / "summary.md", to_markdown(summary).encode())
     write_atomically(out / "summary.tex", to_latex(summary).encode())
+    write_atomically(out / "pairs.csv", summary.pairs.to_csv(index=False, float_format="%.6g").encode())
     fingerprint = _fingerprint(out, records)
     stamp = out / STAMP
     if not stamp.exists() or stamp.read_text() != fingerprint:

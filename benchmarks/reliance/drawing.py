@@ -1,0 +1,78 @@
+"""What the figures of all analyses share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from datasets.files import write_atomically
+
+DPI = 160
+IMPLIED, DECLARED, INK = "#c03a2b", "#2b5cc0", "0.25"
+PHI_COLOURS, DIFFERENCE_COLOURS = "magma", "vlag"
+KINDS = {"declared": DECLARED, "implied": IMPLIED}
+PANELS = 4
+"""Panels in a row."""
+
+
+def theme() -> None:
+    """Set the style of all figures."""
+    sns.set_theme(style="whitegrid", context="paper", rc={"axes.titlelocation": "left", "figure.dpi": DPI})
+
+
+def panels(
+    table: pd.DataFrame, column: str, draw: Callable[[Axes, pd.DataFrame], None], sharey: bool = False
+) -> Figure:
+    """One small panel per value of a column, with one legend for all."""
+    names = list(dict.fromkeys(table[column]))
+    columns = min(PANELS, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(0.6 + 2.6 * columns, 0.7 + 2.3 * rows), squeeze=False, sharey=sharey
+    )
+    for axis, name in zip(axes.flat, names, strict=False):
+        draw(axis, table[table[column] == name])
+        axis.set_title(str(name), fontsize=8)
+    for axis in list(axes.flat)[len(names) :]:
+        axis.set_axis_off()
+    found = {
+        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    for axis in axes.flat:
+        if axis.get_legend() is not None:
+            axis.get_legend().remove()
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+    if found:
+        figure.legend(found.values(), found.keys(), loc="upper right", ncols=len(found), frameon=False, fontsize=8)
+    return figure
+
+
+def lines(count: int, width: float = 6.4) -> tuple[Figure, Axes]:
+    """A figure with one line of text height per method."""
+    return plt.subplots(figsize=(width, 1.1 + 0.24 * count))
+
+
+def method_labels(table: pd.DataFrame) -> Sequence[str]:
+    """Name of the method, with the run if there are several."""
+    if table.run.nunique() == 1:
+        return list(table.method)
+    return [f"{method} · {run}" for method, run in zip(table.method, table.run, strict=True)]
+
+
+def write(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 4})
+    plt.close(figure)
+    write_atomically(path, buffer.getvalue())

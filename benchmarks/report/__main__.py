@@ -1,0 +1,51 @@
+"""The report's command: `python -m benchmarks.report DIR [DIR ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets.cli import guarded
+from datasets.errors import SuiteError
+from datasets.files import write_atomically
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.report",
+        description="Write one HTML file, to be opened without a network, about one run or several that compare.",
+        epilog="Pictures come from the run's folder: run with --save-images to have those of every image.",
+    )
+    p.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folder of a run")
+    p.add_argument("--out", type=Path, help="file to write (default: DIR/report.html; of several: ./report.html)")
+    p.add_argument("--max-mb", type=float, default=15.0, help="size that the file may take, MB (default: 15)")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Returns 1 if a folder had to be left out."""
+    began = time.monotonic()
+    arguments = parser().parse_args(argv)
+    if not arguments.max_mb > 0:
+        raise SuiteError(f"--max-mb {arguments.max_mb} is out of range: give more than 0.")
+    # Imported here: a question for --help does not wait for torch.
+    from benchmarks.report.page import build
+    from benchmarks.report.settings import merge_settings
+    from benchmarks.report.sources import read_sources
+
+    sources, missing = read_sources(arguments.folders)
+    for reason in missing:
+        print(f"warning: {reason}", file=sys.stderr)
+    page = build(merge_settings(sources), missing, arguments.max_mb * 1e6).encode()
+    out = arguments.out or (Path("report.html") if len(sources) > 1 else sources[0].folder / "report.html")
+    write_atomically(out, page)
+    print(f"Report: {out} ({len(page) / 1e6:.1f} MB, {time.monotonic() - began:.1f} s)")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

@@ -1,0 +1,185 @@
+"""The pictures of a report: what a run kept, how far they differ, and as many of them as fit into the file.
+
+Differences are computed from the 8-bit files themselves. What is embedded for display is the files as they are where
+that fits, and otherwise JPEG without chroma subsampling, of falling quality; then the least telling images are left
+out. The page says which of this happened.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from benchmarks.report.settings import Setting
+from datasets.errors import SuiteError
+
+CLEAN, DEGRADED = "clean", "degraded"
+RESTORED, PRIOR, PHI, IMPLIED = "x:", "g:", "phi:", "implied:"
+"""What the key of a picture begins with: x̂, g, φ and the measured reliance of a method."""
+THUMBNAIL = 96
+QUALITIES = (None, 97, 93, 88, 80)
+"""JPEG qualities to try in turn; None is the file as it is."""
+BASE64 = 4 / 3
+
+
+@dataclass
+class Shown:
+    """The pictures of one image of a setting.
+
+    Attributes:
+        paths: key → file, of all that can be read and are of one size.
+        maps: key → data URI of maps that are small and no files: the measured reliance, clipped to [0,1].
+        layers: the keys among them that are images (not maps of φ).
+        differences: root mean square difference of every two layers on the 0–255 scale, in the order of
+            `itertools.combinations(layers, 2)`.
+        thumbnail: a small picture as a data URI, or "".
+        size: width, height.
+    """
+
+    image: str
+    paths: dict[str, Path] = field(default_factory=dict)
+    maps: dict[str, str] = field(default_factory=dict)
+    layers: list[str] = field(default_factory=list)
+    differences: list[float] = field(default_factory=list)
+    thumbnail: str = ""
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def spread(self) -> float:
+        """The largest difference between two restorations."""
+        pairs = zip(itertools.combinations(self.layers, 2), self.differences, strict=True)
+        return max((d for (a, b), d in pairs if a.startswith(RESTORED) and b.startswith(RESTORED)), default=0.0)
+
+
+def find_pictures(setting: Setting, methods: Sequence[str]) -> tuple[list[Shown], list[str]]:
+    """Look for the pictures of every image of a setting.
+
+    Returns:
+        one entry per image in the order of the records, and the names of files that cannot be read.
+    """
+    damaged: list[str] = []
+    every = dict.fromkeys(setting.records.image)
+    return [_find(setting, image, methods, damaged) for image in every], damaged
+
+
+def _find(setting: Setting, image: str, methods: Sequence[str], damaged: list[str]) -> Shown:
+    wanted = {CLEAN: "clean.png", DEGRADED: "degraded.png"}
+    for method in methods:
+        wanted |= {RESTORED + method: f"{method}.png", PRIOR + method: f"{method}.prior.png"}
+        wanted |= {PHI + method: f"{method}.phi.png"}
+    shown = Shown(image)
+    pixels: dict[str, np.ndarray] = {}
+    for key, file in wanted.items():
+        path = setting.find(image, file)
+        if path is None:
+            continue
+        try:
+            with Image.open(path) as picture:
+                array = np.asarray(picture.convert("RGB"), dtype=np.float32)
+        except (OSError, ValueError, UnidentifiedImageError):
+            damaged.append(f"{image}/{file}")
+            continue
+        shown.size = shown.size if shown.paths else (array.shape[1], array.shape[0])
+        if (array.shape[1], array.shape[0]) == shown.size:
+            shown.paths[key] = path
+            if not key.startswith(PHI):
+                pixels[key] = array.ravel()
+    for method in methods if shown.paths else ():
+        try:
+            implied = setting.implied(image, method)
+        except SuiteError:
+            damaged.append(f"reliance of {method} on {image}")
+            continue
+        if implied is not None:
+            levels = (np.nan_to_num(implied).clip(0, 1) * 255).round().astype(np.uint8)
+            shown.maps[IMPLIED + method] = _uri(_bytes(Image.fromarray(levels), "PNG"), "png")
+    shown.layers = list(pixels)
+    shown.differences = _differences(list(pixels.values()))
+    if shown.paths:
+        shown.thumbnail = _thumbnail(next(iter(shown.paths.values())))
+    return shown
+
+
+def _differences(images: Sequence[np.ndarray]) -> list[float]:
+    pairs = itertools.combinations(images, 2)
+    return [round(float(np.sqrt(np.mean((a - b) ** 2, dtype=np.float64))), 2) for a, b in pairs]
+
+
+def _thumbnail(path: Path) -> str:
+    with Image.open(path) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return _uri(_bytes(small, "JPEG", quality=80), "jpeg")
+
+
+def _bytes(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _encode(path: Path, quality: int | None) -> str:
+    if quality is None:
+        return _uri(path.read_bytes(), "png")
+    with Image.open(path) as picture:
+        return _uri(_bytes(picture, "JPEG", quality=quality, subsampling=0), "jpeg")
+
+
+def telling(pictures: Sequence[Shown], scores: dict[str, float]) -> list[Shown]:
+    """Order images by what a reader looks for first: in turn the most disputed, the worst and the best.
+
+    Args:
+        pictures: the images that have pictures.
+        scores: image → mean over the methods, higher is better; images that are missing count as middling.
+    """
+    middle = float(np.median(list(scores.values()))) if scores else 0.0
+    disputed = sorted(pictures, key=lambda shown: -shown.spread)
+    worst = sorted(pictures, key=lambda shown: scores.get(shown.image, middle))
+    turns = itertools.chain.from_iterable(zip(disputed, worst, reversed(worst), strict=True))
+    return list({id(shown): shown for shown in turns}.values())
+
+
+def embed(pictures: Iterable[Shown], room: float) -> tuple[dict[int, dict[str, str]], int | None]:
+    """Encode pictures as data URIs, at the best quality at which all fit, or the first that fit at the lowest.
+
+    Args:
+        pictures: in the order in which they matter.
+        room: bytes that the URIs may take.
+
+    Returns:
+        id of the `Shown` → key → data URI, and the JPEG quality (None: the files as they are).
+    """
+    ordered = list(pictures)
+    quality = next((q for q in QUALITIES if _estimate(ordered, q) <= room), QUALITIES[-1])
+    chosen: dict[int, dict[str, str]] = {}
+    for shown in ordered:
+        uris = shown.maps | {key: _encode(path, quality) for key, path in shown.paths.items()}
+        room -= sum(map(len, uris.values()))
+        if room < 0:
+            break
+        chosen[id(shown)] = uris
+    return chosen, quality
+
+
+def _estimate(pictures: Sequence[Shown], quality: int | None) -> float:
+    """Bytes that all pictures would take: exact for files as they are, else from the first image, with a margin."""
+    if not pictures:
+        return 0
+    stored = [sum(path.stat().st_size for path in shown.paths.values()) for shown in pictures]
+    maps = sum(len(uri) for shown in pictures for uri in shown.maps.values())
+    if quality is None:
+        return maps + BASE64 * sum(stored)
+    first = sum(len(_encode(path, quality)) for path in pictures[0].paths.values())
+    return maps + 1.1 * first / stored[0] * sum(stored)

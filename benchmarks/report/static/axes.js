@@ -1,0 +1,82 @@
+// What all figures share: size, scales, ticks, the small box with a number.
+const spread = (values) => {
+  const low = Math.min(...values), high = Math.max(...values);
+  const room = (high - low || Math.abs(high) || 1) * 0.06;
+  return [low - room, high + room];
+};
+const linear = ([low, high], from, to) => (value) => from + ((value - low) / (high - low)) * (to - from);
+
+function linearTicks([low, high], count = 6) {
+  const raw = (high - low) / count;
+  const unit = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((factor) => factor * unit).find((candidate) => candidate >= raw);
+  const ticks = [];
+  for (let tick = Math.ceil(low / step); tick * step <= high; tick++) ticks.push(Number((tick * step).toPrecision(12)));
+  return ticks;
+}
+const powersOfTen = ([low, high]) => {
+  const ticks = [];
+  for (let power = Math.ceil(low); power <= high; power++) ticks.push(power);
+  return ticks;
+};
+const seconds = (power) => (power < -3 ? `${brief(10 ** (power + 6))} µs` : power < 0 ? `${brief(10 ** (power + 3))} ms` : `${10 ** power} s`);
+
+// An empty figure in its container, as wide as that is; `label` is what a screen reader says.
+function figure(container, height, label) {
+  const width = Math.max(280, container.clientWidth);
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  container.replaceChildren(root);
+  return { root, width, height };
+}
+function xAxis(root, ticks, scale, write, top, bottom, title, right) {
+  for (const tick of ticks) {
+    root.append(svg("g", { class: "tick", transform: `translate(${scale(tick)},0)` },
+      svg("line", { y1: top, y2: bottom }), svg("text", { y: bottom + 16, "text-anchor": "middle" }, write(tick))));
+  }
+  root.append(svg("text", { class: "axis", x: right, y: bottom + 34, "text-anchor": "end" }, title));
+}
+function yAxis(root, ticks, scale, write, left, right, title) {
+  for (const tick of ticks) {
+    root.append(svg("g", { class: "tick", transform: `translate(0,${scale(tick)})` },
+      svg("line", { x1: left, x2: right }), svg("text", { x: left - 6, y: 4, "text-anchor": "end" }, write(tick))));
+  }
+  root.append(svg("text", { class: "axis", x: 0, y: 12 }, title));
+}
+const axisTitle = (m) => `${m.title}${m.unit ? " " + m.unit : ""} (${m.higher ? "higher" : "lower"} is better)`;
+const shade = (phi) => `rgb(${data.colours.viridis[Math.round(255 * Math.min(1, Math.max(0, phi)))].join(" ")})`;
+
+function tip(node, text) {
+  node.dataset.tip = text;
+  return node;
+}
+document.addEventListener("pointerover", (event) => {
+  const text = event.target.dataset?.tip;
+  $("tip").hidden = !text;
+  if (!text) return;
+  $("tip").textContent = text;
+  const { right, top } = event.target.getBoundingClientRect();
+  const box = $("tip").getBoundingClientRect();
+  $("tip").style.left = `${Math.min(right + 8, innerWidth - box.width - 8)}px`;
+  $("tip").style.top = `${Math.max(4, top - box.height - 4)}px`;
+});
+
+// A place for each name beside its dot that covers nothing else, or none.
+function placeNames(root, dots, width, height) {
+  const taken = dots.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
+  const free = (box) => box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height &&
+    !taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top);
+  for (const { x, y, name, weight } of dots) {
+    const length = name.length * 6.4;
+    const places = [[9, 4, "start"], [-9, 4, "end"], [0, -10, "middle"], [0, 19, "middle"], [8, -8, "start"], [-8, -8, "end"],
+      [8, 16, "start"], [-8, 16, "end"], [14, -20, "start"], [-14, -20, "end"], [14, 28, "start"], [-14, 28, "end"]];
+    for (const [dx, dy, anchor] of places) {
+      const left = x + dx - (anchor === "end" ? length : anchor === "middle" ? length / 2 : 0);
+      const box = { left, right: left + length, top: y + dy - 11, bottom: y + dy + 3 };
+      if (!free(box)) continue;
+      taken.push(box);
+      if (Math.abs(dy) > 19) root.append(svg("line", { class: "leader", x1: x, y1: y, x2: x + dx, y2: y + dy - 4 }));
+      root.append(svg("text", { class: "halo", x: x + dx, y: y + dy, "text-anchor": anchor, "font-weight": weight }, name));
+      break;
+    }
+  }
+}

@@ -1,0 +1,36 @@
+// One line per method: a dot per image, the box from the first to the third quartile, the median.
+function quantile(sorted, share) {
+  const place = (sorted.length - 1) * share, below = Math.floor(place);
+  return sorted[below] + (place - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
+}
+
+function drawDistribution() {
+  const m = metric(), { records, images } = setting();
+  const rows = shownMethods().map((method) => ({
+    method, points: records.method.flatMap((owner, r) => (owner === method.place && !missing(records[m?.name]?.[r]) ? [r] : [])),
+  })).filter((row) => row.points.length);
+  if (!rows.length) return $("distribution").replaceChildren(el("p", { class: "muted" }, "Nothing to draw."));
+  const middle = (row) => quantile(row.points.map((r) => records[m.name][r]).sort((a, b) => a - b), 0.5);
+  rows.sort((a, b) => (m.higher ? middle(b) - middle(a) : middle(a) - middle(b)));
+  const label = `${m.title} of every image for ${rows.length} methods, sorted by their median: ${rows.map((row) => `${row.method.name} ${fixed(middle(row), m.decimals)}`).join(", ")}.`;
+  const step = 26, top = 8;
+  const { root, width, height } = figure($("distribution"), rows.length * step + 56, label);
+  const longest = Math.max(...rows.map((row) => row.method.name.length)) * 6.6 + 12;
+  const left = Math.min(longest, width * 0.42), right = width - 12, bottom = height - 46;
+  const values = spread(rows.flatMap((row) => row.points.map((r) => records[m.name][r])));
+  const x = linear(values, left, right);
+  xAxis(root, linearTicks(values, width < 500 ? 4 : 8), x, brief, top, bottom, `${axisTitle(m)}: dots are images, bar is the median`, right);
+  rows.forEach((row, place) => {
+    const y = top + step * (place + 0.5);
+    const sorted = row.points.map((r) => records[m.name][r]).sort((a, b) => a - b);
+    const [low, mid, high] = [0.25, 0.5, 0.75].map((share) => x(quantile(sorted, share)));
+    root.append(svg("text", { x: left - 8, y: y + 4, "text-anchor": "end", class: "halo" }, row.method.name),
+      svg("rect", { class: "box", x: low, y: y - 8, width: Math.max(1, high - low), height: 16, rx: 2 }));
+    for (const r of row.points) {
+      const dot = svg("circle", { class: "sample", cx: x(records[m.name][r]), cy: y, r: 3.5 });
+      dot.addEventListener("click", () => showImage(records.image[r], row.method.place));
+      root.append(tip(dot, `${row.method.name} on ${images[records.image[r]].name}\n${withUnit(records[m.name][r], m)}`));
+    }
+    root.append(svg("line", { class: "median", x1: mid, x2: mid, y1: y - 8, y2: y + 8 }));
+  });
+}

@@ -1,0 +1,41 @@
+// Put everything in motion.
+function fillMetrics() {
+  $("metric").replaceChildren(...setting().metrics.map((m) => el("option", { value: m.name }, `${m.title} (${m.signature})`)));
+  state.metric = metric()?.name;
+  if (state.metric) $("metric").value = state.metric;
+}
+function drawFigures() {
+  drawPareto();
+  drawSigma();
+  drawDistribution();
+}
+follow(drawFigures);
+
+$("setting")?.addEventListener("change", () => {
+  state.setting = Number($("setting").value);
+  fillMetrics();
+  drawRecordHeads();
+  fillSides();
+  fillFilm(false);
+  changed();
+});
+$("metric").addEventListener("change", () => {
+  state.metric = $("metric").value;
+  drawFigures();
+  fillFilm(true);
+});
+$("filter").addEventListener("input", changed);
+$("kind").addEventListener("change", changed);
+
+let drawnWidth = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth === drawnWidth) return;
+  drawnWidth = innerWidth;
+  drawFigures();
+});
+
+fillMetrics();
+drawRecordHeads();
+fillSides();
+fillFilm(false);
+changed();

@@ -1,0 +1,26 @@
+// What the reader has chosen, and who must know.
+const state = { setting: 0, metric: data.settings[0].metrics[0]?.name };
+const followers = [];
+const follow = (redraw) => followers.push(redraw);
+const changed = () => followers.forEach((redraw) => redraw());
+
+const setting = () => data.settings[state.setting];
+const metric = () => setting().metrics.find((m) => m.name === state.metric) ?? setting().metrics[0];
+
+// Records by image and method, of every setting.
+for (const one of data.settings) {
+  const { image, method } = one.records;
+  one.at = one.images.map(() => []);
+  image.forEach((place, record) => { one.at[place][method[record]] = record; });
+}
+const score = (image, method, name) => {
+  const record = setting().at[image][method];
+  return record === undefined ? null : setting().records[name][record];
+};
+
+function chosen(method) {
+  const kind = $("kind").value;
+  const wanted = kind === "all" || (kind === "honest" ? method.kind !== "oracle" : method.kind === kind);
+  return wanted && matches(method.name, words($("filter").value));
+}
+const shownMethods = () => setting().methods.map((method, place) => ({ ...method, place })).filter(chosen);

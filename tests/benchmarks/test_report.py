@@ -1,0 +1,339 @@
+"""The HTML report: what it embeds and says, which runs it merges, what it refuses, and what it does with gaps."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.plan import PREVIEW_PIXELS, _previews
+from benchmarks.published import published_psnr
+from benchmarks.report.__main__ import main
+from benchmarks.report.page import build
+from benchmarks.report.pictures import Shown, embed, telling
+from benchmarks.report.settings import merge_settings
+from benchmarks.report.sources import read_sources
+from datasets.errors import SuiteError
+from tests.benchmarks.conftest import Runner
+from tests.benchmarks.report_runs import DISPUTED, IMAGES, NOISE, pixels, write_run
+
+
+class Page(HTMLParser):
+    """What a browser would find in a report: JSON elements, tables as text, every address it may ask for."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.json: dict[str, Any] = {}
+        self.addresses: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.notices: list[str] = []
+        self.text = ""
+        self._table: str | None = None
+        self._script: str | None = None
+        self._in_notices = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "srcset", "action", "data", "poster") and v]
+        self._script = given.get("id", "") if tag == "script" else None
+        if tag == "table":
+            self._table = str(given["id"])
+            self.tables[self._table] = []
+        if self._table and tag == "tr":
+            self.tables[self._table].append([])
+        if self._table and tag in ("td", "th"):
+            self.tables[self._table][-1].append("")
+        self._in_notices |= tag == "aside"
+        if self._in_notices and tag == "li":
+            self.notices.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script":
+            self._script = None
+        if tag == "table":
+            self._table = None
+        if tag == "aside":
+            self._in_notices = False
+
+    def handle_data(self, data: str) -> None:
+        if self._script:
+            self.json[self._script] = json.loads(data)
+        elif self._script is None:
+            self.text += data
+        if self._table and self.tables[self._table] and self.tables[self._table][-1]:
+            self.tables[self._table][-1][-1] += data
+        if self._in_notices and self.notices:
+            self.notices[-1] += data
+
+    def column(self, table: str, name: str) -> dict[str, str]:
+        """First word of each cell of a column, by the name of the row."""
+        head, *lines = self.tables[table]
+        place = next(i for i, text in enumerate(head) if name in text)
+        return {line[0].split()[0]: line[place].split()[0] for line in lines}
+
+
+def page(*folders: Path, limit: float = 15e6) -> Page:
+    sources, missing = read_sources(folders)
+    return Page(build(merge_settings(sources), missing, limit))
+
+
+def test_nothing_outside_the_file_is_referred_to(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    sources, _ = read_sources([run])
+    html = build(merge_settings(sources), [], 15e6)
+    found = Page(html)
+    assert all(address.startswith(("#", "data:")) for address in found.addresses)
+    assert "default-src 'none'" in html
+    assert not re.search(r"@import|url\(|\bimport\(|fetch\(|XMLHttpRequest", html)
+    assert str(tmp_path) not in html  # it is sent to others
+
+
+def test_table_has_every_method_with_its_mean_and_signature(tmp_path: Path) -> None:
+    found = page(write_run(tmp_path / "run"))
+    head = " ".join(found.tables["summary-0"][0])
+    assert "psnr|rgb|u8|crop0" in head
+    assert "ssim|rgb|gauss11-valid|u8" in head
+    psnr = {m: np.mean([_psnr(m, image) for image in IMAGES]) for m in NOISE}
+    assert {m: float(text.rstrip("*+")) for m, text in found.column("summary-0", "PSNR").items()} == pytest.approx(
+        psnr, abs=0.005
+    )
+    assert found.column("summary-0", "φ mean") == {
+        "noisy": "0.000",
+        "nlm": "0.500",
+        "bm3d": "hidden",
+        "unet-blind": "hidden",
+    }
+
+
+def _psnr(method: str, image: str) -> float:
+    error = pixels(method, image, (40, 48)) - pixels("clean", image, (40, 48))
+    return float(-10 * np.log10(np.mean(error.numpy().astype(float) ** 2)))
+
+
+def test_pictures_that_fit_are_the_files_themselves(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    found = page(run)
+    for place, image in enumerate(IMAGES):
+        uris = found.json[f"pixels-0-{place}"]
+        assert set(uris) == {"clean", "degraded", "g:nlm", "phi:nlm", *(f"x:{m}" for m in NOISE)}
+        assert _decode(uris["x:bm3d"]) == (run / "images" / image / "bm3d.png").read_bytes()
+        assert _decode(uris["phi:nlm"]) == (run / "images" / image / "nlm.phi.png").read_bytes()
+
+
+def _decode(uri: str) -> bytes:
+    return base64.b64decode(uri.partition(",")[2])
+
+
+def test_differences_are_those_of_the_files(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for image in page(run).json["data"]["settings"][0]["images"]:
+        arrays = {
+            key: np.asarray(Image.open(run / "images" / image["name"] / file), dtype=float)
+            for key, file in [("x:bm3d", "bm3d.png"), ("x:unet-blind", "unet-blind.png"), ("clean", "clean.png")]
+        }
+        table = dict(zip(itertools.combinations(image["layers"], 2), image["differences"], strict=True))
+        for one, other in itertools.combinations(arrays, 2):
+            expected = np.sqrt(np.mean((arrays[one] - arrays[other]) ** 2))
+            got = table[one, other] if (one, other) in table else table[other, one]
+            assert got == pytest.approx(expected, abs=0.006)
+
+
+def test_file_keeps_to_its_size_and_says_what_that_cost(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", side=(128, 160))
+    sources, _ = read_sources([run])
+    settings = merge_settings(sources)
+    whole = len(build(settings, [], 15e6))
+    for limit in (0.75 * whole, 0.35 * whole):
+        html = build(settings, [], limit)
+        found = Page(html)
+        assert len(html.encode()) <= limit
+        kept = [key for key in found.json if key.startswith("pixels")]
+        lossy = "JPEG of quality" in found.text
+        assert lossy or len(kept) < len(IMAGES)
+        if len(kept) < len(IMAGES):
+            assert any(f"{len(kept)} of {len(IMAGES)} images fit" in notice for notice in found.notices)
+            # the most disputed image stays
+            assert f"pixels-0-{IMAGES.index(DISPUTED)}" in kept or not kept
+
+
+def test_lossy_pictures_keep_their_colour_and_are_close(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    stripes = np.zeros((64, 64, 3), dtype=np.uint8)
+    stripes[:, ::2] = (255, 0, 0)
+    stripes[:, 1::2] = (0, 0, 255)
+    Image.fromarray(stripes).save(path)
+    shown = Shown("x", paths={"clean": path}, layers=["clean"])
+    room = path.stat().st_size * 4 / 3
+    chosen, quality = embed([shown], room)
+    assert quality is None
+    path.write_bytes(path.read_bytes() + bytes(100_000))  # trailing bytes: too large to be kept as it is
+    chosen, quality = embed([shown], 50_000)
+    assert quality == 97
+    decoded = np.asarray(Image.open(io.BytesIO(_decode(chosen[id(shown)]["clean"]))).convert("RGB"), dtype=float)
+    assert np.abs(decoded - stripes).mean() < 12  # subsampled chroma would be off by some 60
+
+
+def test_telling_images_come_first() -> None:
+    def shown(name: str, spread: float) -> Shown:
+        return Shown(name, layers=["clean", "x:a", "x:b"], differences=[99.0, 99.0, spread])
+
+    pictures = [shown("plain", 1), shown("worst", 2), shown("best", 3), shown("disputed", 9), shown("other", 4)]
+    scores = {"plain": 30.0, "worst": 20.0, "best": 40.0, "disputed": 31.0, "other": 29.0}
+    assert [picture.image for picture in telling(pictures, scores)] == ["disputed", "worst", "best", "other", "plain"]
+
+
+def test_error_messages_cannot_break_the_page(tmp_path: Path) -> None:
+    message = "</script><script>alert(1)</script>"
+    change = {("bm3d", "cat"): {"error": message, "psnr": None, "ssim": None, "seconds": None}}
+    found = page(write_run(tmp_path / "run", changes=change))
+    records = found.json["data"]["settings"][0]["records"]
+    assert message in records["error"]
+    assert records["psnr"][records["error"].index(message)] is None
+    assert any("19 of 20 results" in notice for notice in found.notices)
+
+
+def test_runs_of_one_setting_share_a_table(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one", methods=["noisy", "bm3d"])
+    other = write_run(tmp_path / "other", methods=["bm3d", "nlm"], pictures="preview")
+    found = page(one, other, one)
+    assert {line[0].split()[0] for line in found.tables["summary-0"][1:]} == {"noisy", "bm3d", "nlm"}
+    assert "summary-1" not in found.tables
+    assert len(found.json["data"]["settings"][0]["records"]["image"]) == 3 * len(IMAGES)
+    assert "x:nlm" in found.json["pixels-0-0"]
+
+
+def test_runs_at_several_sigmas_stand_side_by_side(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one")
+    fifty = {(m, i): {"sigma": 50.0} for m in NOISE for i in IMAGES}
+    other = write_run(tmp_path / "other", changes=fifty, parameters={"sigma": "50"}, label="denoise sigma=50")
+    found = page(one, other)
+    assert [s["label"] for s in found.json["data"]["settings"]] == [
+        "denoise sigma=25 on photos (test), seed 0",
+        "denoise sigma=50 on photos (test), seed 0",
+    ]
+    assert {"pixels-0-0", "pixels-1-0"} <= set(found.json)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"task": "colorize"}, "the task is denoise in the first, colorize in the second"),
+        ({"protocol": "paper"}, "the protocol is standard in the first, paper in the second"),
+        ({"signatures": {"psnr": "psnr|y|u8|crop4"}}, r"psnr is psnr\|rgb\|u8\|crop0 in the first, psnr\|y\|u8\|crop4"),
+        ({"digest": "other"}, "image bridge is not the same file in both"),
+        ({"changes": {("bm3d", "cat"): {"psnr": 1.0}}}, "psnr of bm3d on cat is .* in the first, 1.0 in the second"),
+    ],
+)
+def test_runs_that_do_not_compare_are_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    one, other = write_run(tmp_path / "one", pictures=None), write_run(tmp_path / "other", pictures=None, **changes)
+    with pytest.raises(SuiteError, match=reason):
+        page(one, other)
+
+
+def test_timings_and_failures_are_no_contradiction(tmp_path: Path) -> None:
+    failed = {("bm3d", "cat"): {"error": "out of memory", "psnr": None, "ssim": None}, ("nlm", "cat"): {"seconds": 9.0}}
+    found = page(write_run(tmp_path / "one", changes=failed), write_run(tmp_path / "other"))
+    assert not any(found.json["data"]["settings"][0]["records"]["error"])
+
+
+def test_what_is_missing_is_said_and_the_rest_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", pictures=None)
+    old = write_run(tmp_path / "old", version=0)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    stopped = write_run(tmp_path / "stopped")
+    (stopped / "records.csv").unlink()
+    out = tmp_path / "report.html"
+    folders = [run, old, empty, stopped, tmp_path / "nowhere"]
+    assert main([*map(str, folders), "--out", str(out)]) == 1
+    found = Page(out.read_text())
+    said = " ".join(found.notices)
+    assert "of version 0" in said
+    assert "it has no run.json and no records.csv" in said
+    assert "holds no records" in said
+    assert "is not a folder" in said
+    assert "Pictures were kept of none of the 5 images; run again with --save-images" in said
+    assert len(found.tables["summary-0"]) == 1 + len(NOISE)
+    assert capsys.readouterr().err.count("warning: Left out") == 4
+
+
+def test_damaged_and_absent_pictures_are_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "images" / "cat" / "bm3d.png").write_bytes(b"not a picture")
+    (run / "images" / "house" / "nlm.png").unlink()
+    (run / "images" / "lake" / "clean.png").unlink()
+    found = page(run)
+    said = " ".join(found.notices)
+    assert "cat/bm3d.png" in said
+    assert "Some pictures of bm3d, nlm were not kept" in said
+    assert "Pictures were kept of 4 of the 5 images" in said
+    assert "x:bm3d" not in found.json["pixels-0-1"]
+
+
+def test_no_run_at_all_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "a", pictures=None)
+    with pytest.raises(SuiteError, match=r"give the folder of a run, such as .*runs/a"):
+        read_sources([tmp_path / "runs"])
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "records.csv").write_text("x")
+    with pytest.raises(SuiteError, match=r"no run\.json that says"):
+        read_sources([tmp_path / "loose"])
+
+
+def test_published_stands_beside_measured(tmp_path: Path) -> None:
+    found = page(write_run(tmp_path / "run", methods=["noisy", "bm3d"], dataset="set12", pictures=None))
+    value, source = published_psnr("denoise", "set12", "25")["bm3d"]
+    line = next(line for line in found.tables["published-0"] if line[0].startswith("bm3d"))
+    measured = np.mean([_psnr("bm3d", image) for image in IMAGES])
+    assert [text.split()[0] for text in line[1:4]] == [
+        f"{value:.2f}",
+        f"{measured:.2f}",
+        f"{measured - value:+.2f}".replace("-", "−"),
+    ]
+    assert line[4].strip() == source
+
+
+def test_measured_reliance_has_a_column_and_a_map(tmp_path: Path) -> None:
+    change = {("bm3d", image): {"phi_implied": 0.9, "phi_implied_se": 0.01} for image in IMAGES}
+    run = write_run(tmp_path / "run", changes=change)
+    (run / "reliance" / "cat").mkdir(parents=True)
+    np.savez(run / "reliance" / "cat" / "bm3d.npz", implied=np.array([[0.0, 2.0]], dtype=np.float16))
+    found = page(run)
+    assert found.column("summary-0", "φ implied")["bm3d"] == "0.900"
+    decoded = Image.open(io.BytesIO(_decode(found.json["pixels-0-1"]["implied:bm3d"])))
+    assert np.asarray(decoded).tolist() == [[0, 255]]
+
+
+def test_report_of_a_real_run(run_here: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_here("--methods", "noisy,nlm,tv", "--sigma", "10:40", out=tmp_path / "run")
+    assert main([str(tmp_path / "run")]) == 0
+    assert "report.html" in capsys.readouterr().out
+    found = Page((tmp_path / "run" / "report.html").read_text())
+    assert found.notices == []  # a small run keeps its pictures by itself
+    assert len({*found.json["data"]["settings"][0]["records"]["sigma"]}) == 3
+
+
+def test_small_runs_keep_the_pictures_of_every_image() -> None:
+    five = {f"image{n}": (3, 256, 256) for n in range(5)}
+    assert _previews(five, rows=22) == set(five)
+    many = {f"image{n}": (3, 481, 321) for n in range(68)}
+    kept = _previews(many, rows=14)
+    assert 2 <= len(kept) < 68
+    assert len(kept) * 14 * 481 * 321 <= PREVIEW_PIXELS
+    assert _previews({f"image{n}": (3, 4000, 4000) for n in range(3)}, rows=20) == {"image0", "image1"}
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "nan"])
+def test_size_must_be_positive(tmp_path: Path, size: str) -> None:
+    with pytest.raises(SuiteError, match="out of range"):
+        main([str(tmp_path), "--max-mb", size])
