@@ -26,9 +26,9 @@ def outside(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
         far = (maps["implied"] < -MARGIN) | (maps["implied"] > 1 + MARGIN)
         blocks.setdefault((run.label, method), []).append(float(far.mean()))
     rows = []
-    for (label, method), mine in runs.records.groupby(["run", "method"], sort=False):
-        implied = blocks.get((label, method), [])
-        rows.append({"run": label, "method": method, "declared_outside": mine.phi_outside.mean(),
+    for (label, name), mine in runs.records.groupby(["run", "method"], sort=False):
+        implied = blocks.get((label, name), [])
+        rows.append({"run": label, "method": name, "declared_outside": mine.phi_outside.mean(),
                      "implied_outside": np.mean(implied) if implied else np.nan, "images": len(mine)})  # fmt: skip
     table = pd.DataFrame(rows)
     table = table[table[["declared_outside", "implied_outside"]].notna().any(axis=1)].reset_index(drop=True)

@@ -6,4 +6,7 @@ Every case is named KIND[what-side-device], grouped by what is worth ranking (`p
     pytest benchmarks/timing --benchmark-only --benchmark-json=new.json
     python -m benchmarks.timing compare results/timing/baseline.json new.json --tolerance 1.5
     python -m benchmarks.timing table new.json --out DIR
+
+On a busy machine, --benchmark-timer=time.process_time counts the seconds of the processor, for the reference kernel
+too (on the CPU alone: a GPU works on without the processor).
 """

@@ -11,11 +11,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 DEVICES = ("cpu", "cuda")
-SIDES = (256, 384)
-BUDGET = 0.6
+SIDES = (256, 320)
+BUDGET = 0.8
 """Seconds that the rounds of one case may take together; there is always one round."""
-MOST_ROUNDS = 20
-REFERENCE_ROUNDS = 4
+MOST_ROUNDS = 10
+REFERENCE_ROUNDS = 5
 
 
 def require(device: str) -> None:

@@ -13,7 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from datasets.observation import Observation
 from methods.base import Method
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def against_bm3d(benchmark: BenchmarkFixture, method: Method, observation: Observation, rounds: int = ROUNDS) -> float:

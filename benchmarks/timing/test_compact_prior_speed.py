@@ -1,6 +1,6 @@
 """Inversion of the compact prior: a batch of 8 images of 256×256 through the operator of every task.
 
-    OMP_NUM_THREADS=1 pytest benchmarks/timing/test_compact_prior_speed.py
+OMP_NUM_THREADS=1 pytest benchmarks/timing/test_compact_prior_speed.py
 """
 
 from __future__ import annotations

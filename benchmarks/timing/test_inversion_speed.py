@@ -23,7 +23,7 @@ from bigprior.priors.multi_code import MultiCode
 from bigprior.priors.pggan import PGGAN, Layout
 
 FACTOR = 2.5
-ROUNDS = 3
+ROUNDS = 2
 
 
 class Block(nn.Module):

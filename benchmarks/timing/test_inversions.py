@@ -22,7 +22,7 @@ from datasets.dataset import get_dataset
 from datasets.task import Key, get_task
 
 SIDE = 256
-ROUNDS = 2
+ROUNDS = 1
 LAYOUT = Layout(SIDE)
 
 

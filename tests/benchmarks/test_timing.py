@@ -123,7 +123,7 @@ def test_table_of_a_gpu_has_its_card_and_peak_memory(tmp_path: Path) -> None:
 
 
 def test_rounds_keep_to_their_budget() -> None:
-    assert [rounds_for(seconds) for seconds in (9, 0.25, 0.001, 0)] == [1, 2, MOST_ROUNDS, MOST_ROUNDS]
+    assert [rounds_for(seconds) for seconds in (9, 0.25, 0.001, 0)] == [1, 3, MOST_ROUNDS, MOST_ROUNDS]
 
 
 def test_the_committed_baseline_can_be_read() -> None:
@@ -140,8 +140,7 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from benchmarks.timing.case import reference_kernel
 from bigprior.fusion import Restoration
 from methods.base import Method
 
@@ -155,10 +154,9 @@ class Planted(Method):
     decoupled: ClassVar[bool] = False
 
     def restore(self, observation):
-        matrix = torch.eye(512)
         for _ in range(int(os.environ["PLANTED_WORK"])):
-            matrix = matrix @ matrix
-        return Restoration(image=observation.y + 0 * matrix.sum())
+            reference_kernel("cpu")()
+        return Restoration(image=observation.y)
 """
 
 
@@ -178,7 +176,7 @@ def test_a_method_made_twice_as_slow_is_found(tmp_path: Path, capsys: pytest.Cap
         assert done.returncode == 0, done.stdout + done.stderr
         return str(path)
 
-    once, again, twice = timed("once.json", 20), timed("again.json", 20), timed("twice.json", 40)
+    once, again, twice = timed("once.json", 5), timed("again.json", 5), timed("twice.json", 10)
     assert main(["compare", once, again]) == 0
     assert main(["compare", once, twice]) == 1
     assert "denoise-planted-256-cpu" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from bigprior.denoiser import denoise
+from bigprior.denoiser import untrained as untrained_denoiser
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import Knowledge, estimate, untrained
 from bigprior.priors.compact.prior import CompactPrior, known_of, load_prior
@@ -20,8 +22,6 @@ from datasets.errors import SuiteError
 from datasets.observation import Identity, Luma, Masking, Observation
 from datasets.task import Key, get_task
 from methods.supervised._trained import FOLDER, read
-from methods.supervised._unet import denoise
-from methods.supervised._unet import untrained as untrained_denoiser
 from tests.photographs import PHOTOGRAPHS
 
 SPREAD = 0.2
@@ -162,6 +162,24 @@ def test_samples_agree_with_exact_data_and_vary_elsewhere() -> None:
         assert not torch.allclose(one, other, atol=1e-3)
         if isinstance(seen.operator, Masking):
             assert torch.equal(one * seen.mask, seen.y)
+
+
+def test_the_expert_is_asked_about_weak_noise_alone() -> None:
+    network, expert, y = random_network(), read(FOLDER / "unet.safetensors", untrained_denoiser), image(1, 40, 48)
+    prior = CompactPrior(network, expert)
+
+    def seen(sigma: float | None, n: int = 1) -> Observation:
+        level = None if sigma is None else torch.full((n,), sigma)
+        return Observation(y.repeat(n, 1, 1, 1), Identity(), torch.ones(n, 1, 40, 48), level)
+
+    with torch.inference_mode():
+        told, blind = (denoise(expert, y, torch.tensor([s])) for s in (0.1, 0.0))
+    torch.testing.assert_close(prior.invert(seen(0.1)).image, told)
+    torch.testing.assert_close(prior.invert(seen(None)).image, blind)
+    strong = CompactPrior(network).invert(seen(0.5)).image
+    torch.testing.assert_close(prior.invert(seen(0.5)).image, strong)
+    both = replace(seen(0.1, 2), sigma=torch.tensor([0.1, 0.5]))
+    torch.testing.assert_close(prior.invert(both).image, torch.cat([told, strong]), rtol=0, atol=1e-5)
 
 
 def test_what_an_observation_tells() -> None:

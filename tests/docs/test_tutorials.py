@@ -1,7 +1,7 @@
 """The tutorials in `docs/` do what they say: every block is run, in order, and what it prints is compared.
 
 ```python title="PATH"   is written to PATH
-```console               each line after `$ `, and those that a `\\` at its end adds, is run by the shell; then comes its output
+```console               commands after `$ `, run by the shell, with their output under them
 ```pycon                 is run as a doctest; names live on through the tutorial
 
 In expected output `...` stands for anything.
@@ -52,7 +52,9 @@ def run_console(block: Block, folder: Path) -> None:
         (tools / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (tools / "python").chmod(0o755)
     settings = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    for command, expected in re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block.text, flags=re.M):
+    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block.text, flags=re.M)
+    assert commands, f"line {block.line}: nothing to run"
+    for command, expected in commands:
         done = subprocess.run(
             ["bash", "-c", command], cwd=folder, env=settings, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -125,6 +127,7 @@ def test_tutorials_are_short(tutorial: str) -> None:
         ("```python\nprint()\n```\n", "no test runs"),
         ("```\ntext\n```\n", "no language"),
         ("```pycon\nx = 1\n```\n", "nothing to run"),
+        ("```console\nls\n```\n", "nothing to run"),
     ],
 )
 def test_a_rotten_tutorial_is_found(text: str, message: str, here: Path) -> None:

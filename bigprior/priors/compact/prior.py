@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from bigprior.denoiser import denoise
 from bigprior.networks import BiasFreeUNet
 from bigprior.phi.paper_backbone import check_layout
 from bigprior.priors.base import (
@@ -69,8 +70,12 @@ class CompactPrior(GenerativePrior):
 
     `invert` gives the mean of p(x | y) directly.
 
+    Where every pixel has the same weak noise, an expert is asked instead, if there is one: a network that was trained
+    for that alone. So are the last steps of a flow.
+
     Args:
         network: from `load_prior`.
+        expert: a denoiser (`bigprior.denoiser`) for σ up to `WEAK` and for noise of unknown level, or None.
         steps: evaluations of the network per image that is drawn.
         samples: draws per image from which `invert` tells the posterior standard deviation; none if under 2.
         precision: of the convolutions.
@@ -84,8 +89,10 @@ class CompactPrior(GenerativePrior):
     STRONGEST: ClassVar[float] = 20.0
     WEAKEST: ClassVar[float] = 0.01
     """Ends of the noise schedule, geometric between them."""
+    WEAK: ClassVar[float] = 55 / 255
 
     network: BiasFreeUNet
+    expert: BiasFreeUNet | None = None
     steps: int = 40
     samples: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -151,7 +158,18 @@ class CompactPrior(GenerativePrior):
 
     def _mean(self, known: Knowledge) -> Tensor:
         with torch.inference_mode(), self._computing(known.y.device.type):
-            return estimate(self.network, known)
+            if self.expert is None or known.luma is not None:
+                return estimate(self.network, known)
+            # Per image, so that an image's result does not depend on its batch.
+            weak = (known.sigma == known.sigma[..., :1, :1]).flatten(1).all(dim=1)
+            weak &= (known.sigma[:, 0, 0, 0] <= self.WEAK) | (known.told[:, 0, 0, 0] == 0)
+            mean = torch.empty_like(known.y)
+            if bool(weak.any()):
+                mean[weak] = denoise(self.expert, known.y[weak], (known.sigma * known.told)[weak, 0, 0, 0])
+            if not bool(weak.all()):
+                rest = ~weak
+                mean[rest] = estimate(self.network, Knowledge(known.y[rest], known.sigma[rest], known.told[rest]))
+            return mean
 
     def _computing(self, device: str) -> AbstractContextManager[object]:
         return torch.autocast(device, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigprior.denoiser import denoise, untrained
 from bigprior.networks import BiasFreeUNet
 from bigprior.training import Problem, Recipe
 from datasets.observation import Luma
 from datasets.training_images import TrainingImages
-from methods.supervised._unet import denoise, untrained
 
 SIGMA_MAX = 55 / 255
 GRAY_SHARE = 0.1

@@ -1,0 +1,98 @@
+"""What the rows of the compact prior share: f(y), g and φ of every task."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bigprior.denoiser import untrained
+from bigprior.domains import LumaChroma
+from bigprior.fusion import Restoration
+from bigprior.phi.implied import LEAST, without_own
+from bigprior.phi.network import PhiNetwork, load_phi, shipped
+from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
+from bigprior.smooth_fill import smooth_fill
+from datasets.observation import Identity, Luma, Masking, Observation
+from methods.base import Method, noise_level
+from methods.classic._colorization import load_table, look_up
+from methods.supervised._trained import Precision
+from methods.supervised.chroma_cnn import ChromaCnn
+from methods.supervised.unet_blind import UNetBlind
+
+CHROMA = "lsun"
+"""The chroma table of f in colorization: that of all three LSUN training sets."""
+DENOISER = UNetBlind()
+NETWORKS = {Identity: "phi-compact-denoise", Masking: "phi-compact-inpaint", Luma: "phi-compact-colorize"}
+"""Operator → the shipped φ-network."""
+
+
+def fidelity(observation: Observation) -> Tensor:
+    """Return f(y) (N,C,H,W): y; its smooth fill in holes; in colorization its luma with the usual chroma of that luma
+    and height in the image (the row `chroma-given-luma-row`), which no network made."""
+    y = observation.y
+    if isinstance(observation.operator, Masking):
+        return smooth_fill(y, observation.mask)
+    if isinstance(observation.operator, Luma):
+        chroma = look_up(load_table(CHROMA, "luma_row").to(y), y)
+        return LumaChroma().synthesis(torch.cat([y, chroma], dim=1))
+    return y
+
+
+def belief(observation: Observation, precision: Precision = "bfloat16") -> Tensor:
+    """Return what the shipped priors believe of x (N,C,H,W), given y; two of the φ-networks learn from it.
+
+    Noise and holes: E[x | y] of the compact prior, whose expert for weak noise is the network of the row `unet-blind`.
+    Colours: the median chroma given luma of the network of the row
+    `chroma-cnn`, which was trained for nothing else and knows more of colours than the compact prior does.
+    """
+    if isinstance(observation.operator, Luma):
+        return ChromaCnn(precision=precision).restore(observation).image
+    y = observation.y
+    network = load_prior(device=y.device, dtype=y.dtype)
+    return CompactPrior(network, DENOISER.loaded(untrained, y), precision=precision).invert(observation).image
+
+
+def exact_mean(observation: Observation) -> Tensor:
+    """Return E[x | y] with convolutions in single precision: the φ-network of denoising learns its derivative."""
+    return belief(observation, "float32")
+
+
+def parts(observation: Observation, precision: Precision) -> Restoration:
+    """Return the fusion of `bigprior`: see there."""
+    f = fidelity(observation)
+    restored = belief(observation, precision)
+    network = _network(NETWORKS[type(observation.operator)], f.device)
+    with torch.no_grad():
+        if not isinstance(observation.operator, Identity):
+            phi = network(f, restored, observation.mask, f.new_zeros(len(f)))
+            return Restoration.fused(f, restored, phi)
+        sigma = noise_level(observation)
+        phi = network(f, restored, observation.mask, sigma).clamp_min(LEAST)
+        noisy = (sigma > 0).view(-1, 1, 1, 1)
+        return Restoration.fused(f, without_own(f, restored, phi), torch.where(noisy, phi, 0))
+
+
+@cache
+def _network(name: str, device: torch.device) -> PhiNetwork:
+    return load_phi(shipped(name)).to(device)
+
+
+class Compact(Method):
+    """Tasks, devices and weights of the rows of the compact prior.
+
+    Attributes:
+        precision: of the prior's convolutions.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("denoise", "inpaint-center", "inpaint-random", "colorize")
+    decoupled: ClassVar[bool] = True
+    uses_sigma: ClassVar[bool] = True
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    batch_size: ClassVar[int] = 4
+
+    def weights(self) -> tuple[Path, ...]:
+        return (WEIGHTS, *DENOISER.weights(), *ChromaCnn().weights(), *(shipped(name) for name in NETWORKS.values()))
