@@ -35,9 +35,11 @@ from bigprior.fusion import Restoration
 from datasets.observation import Observation
 
 PROBES = 8
-STEP = 0.05
-"""Of σ. Larger steps leave the neighbourhood in which the noise lives, smaller ones see the threshold decisions (which
-block is matched, which coefficient is kept) as rare large jumps."""
+STEP = 0.1
+"""Of σ. Smaller steps see decisions (which block is matched, which coefficient is kept) as rare large jumps: at 0.05
+the standard error of K-SVD, BM3D and collaborative filtering doubles. Larger ones are biased: SURE of the Fourier
+Wiener filter is 0.4, 0.9 and 6% too high at 0.05, 0.1 and 0.3. At 0.1, SURE of every denoiser on `photos` at σ 25 is
+within 1.1% of the true error."""
 NOISE_FREE_STEP = 1 / 255
 """Where σ is 0: one step of an 8-bit image."""
 WINDOW = 7

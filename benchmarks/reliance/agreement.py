@@ -107,7 +107,7 @@ def reliance_maps(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
     (run_label, image), methods = next(item for item in found.items() if len(item[1]) == most)
     methods = sorted(methods, key=lambda pair: -_difference(pair[1]))
     rows = [{"run": run_label, "image": image, "method": m, "map_gap": _difference(maps)} for m, maps in methods]
-    return pd.DataFrame(rows), lambda: _draw_maps(f"{run_label}, {image}", methods[:MOST_MAPS])
+    return pd.DataFrame(rows), lambda: _draw_maps(f"{run_label}\n{image}", methods[:MOST_MAPS])
 
 
 def _difference(maps: Maps) -> float:
@@ -129,10 +129,10 @@ def _draw_maps(title: str, methods: list[tuple[str, Maps]]) -> Figure:
             axis.grid(False)
     for axis, label in zip(axes[:, 0], ("declared", "implied", "declared − implied"), strict=True):
         axis.set_ylabel(label, fontsize=8)
-    figure.suptitle(f"{title}: φ and what the result takes from y", x=0.01, ha="left", fontsize=9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=7.5)
     right = 1 - 0.75 / figure.get_figwidth()
     left = 0.3 / figure.get_figwidth() + 0.01
-    figure.subplots_adjust(left=left, right=right - 0.01, top=0.89, bottom=0.06, wspace=0.06, hspace=0.05)
+    figure.subplots_adjust(left=left, right=right - 0.01, top=0.87, bottom=0.06, wspace=0.06, hspace=0.05)
     for norm, colours, bottom, height in ((unit, PHI_COLOURS, 0.4, 0.45), (both, DIFFERENCE_COLOURS, 0.07, 0.24)):
         bar = figure.colorbar(ScalarMappable(norm, colours), cax=figure.add_axes((right, bottom, 0.014, height)))
         bar.ax.tick_params(labelsize=6)

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from benchmarks.paper.analyses import pearson, pearson_interval
 from benchmarks.reliance.calibration import CONSTANT
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import KINDS, panels
+from benchmarks.reliance.drawing import KINDS, method_labels, panels
 
 
 def _correlations(images: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -40,8 +40,7 @@ def _correlations(images: pd.DataFrame, x: str) -> pd.DataFrame:
 
 
 def _draw(images: pd.DataFrame, found: pd.DataFrame, x: str, label: str) -> Figure:
-    many = images.run.nunique() > 1
-    images = images.assign(panel=[f"{m} · {r}" if many else m for m, r in zip(images.method, images.run, strict=True)])
+    images = images.assign(panel=method_labels(images))
 
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
         told = found[(found.run == mine.run.iloc[0]) & (found.method == mine.method.iloc[0])].set_index("phi")

@@ -86,7 +86,8 @@ def _draw(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
             if name != "oracle":
                 area = areas[mine.run.iloc[0], mine.method.iloc[0], name]
                 axis.annotate(f"AUSE {area:.2f}", (0.97, 0.14 - 0.1 * list(KINDS).index(name)), color=colour,
-                              xycoords="axes fraction", fontsize=7, ha="right")  # fmt: skip
+                              xycoords="axes fraction", fontsize=7, ha="right",
+                              bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5})  # fmt: skip
         highest = float(np.clip(mine.risk.max(), 1.2, HIGHEST))
         axis.set(xlabel="share of blocks kept", ylabel="relative risk", xlim=(0, 1), ylim=(0, 1.05 * highest))
 

@@ -22,6 +22,8 @@ DPI = 160
 IMPLIED, DECLARED, INK = "#c03a2b", "#2b5cc0", "0.25"
 PHI_COLOURS, DIFFERENCE_COLOURS = "magma", "vlag"
 KINDS = {"declared": DECLARED, "implied": IMPLIED}
+SEPARATOR = " · "
+"""Between the name of a method and its run; a line break in the title of a panel."""
 PANELS = 4
 """Panels in a row."""
 
@@ -43,7 +45,7 @@ def panels(
     )
     for axis, name in zip(axes.flat, names, strict=False):
         draw(axis, table[table[column] == name])
-        axis.set_title(str(name), fontsize=8)
+        axis.set_title(str(name).replace(SEPARATOR, "\n"), fontsize=8)
     for axis in list(axes.flat)[len(names) :]:
         axis.set_axis_off()
     found = {
@@ -67,7 +69,7 @@ def method_labels(table: pd.DataFrame) -> Sequence[str]:
     """Name of the method, with the run if there are several."""
     if table.run.nunique() == 1:
         return list(table.method)
-    return [f"{method} · {run}" for method, run in zip(table.method, table.run, strict=True)]
+    return [f"{method}{SEPARATOR}{run}" for method, run in zip(table.method, table.run, strict=True)]
 
 
 def write(path: Path, figure: Figure) -> None:

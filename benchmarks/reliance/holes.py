@@ -46,14 +46,15 @@ def _draw(table: pd.DataFrame) -> Figure:
     table = table.assign(label=method_labels(table))
     order = list(dict.fromkeys(table.label))[::-1]
     figure, axis = lines(len(order))
-    for kind, colour in KINDS.items():
-        for side, shift in (("inside", 0.12), ("outside", -0.12)):
+    for (kind, colour), shift in zip(KINDS.items(), (0.16, -0.16), strict=True):
+        for side in SIDES:
             mine = table[(table.side == side) & table[kind].notna()]
             places = [order.index(label) + shift for label in mine.label]
             axis.plot(mine[kind], places, "s" if side == "inside" else "o", color=colour, ms=5, ls="none",
                       mfc=colour if kind == "implied" else "white", label=f"{kind}, {side}")  # fmt: skip
     axis.set_yticks(range(len(order)), order)
-    axis.set(xlabel="mean φ", xlim=(-0.05, 1.05), ylim=(-0.6, len(order) - 0.4), title="φ inside and outside holes")
+    axis.set(xlabel="mean φ", xlim=(-0.05, 1.05), ylim=(-0.6, len(order) - 0.4))
+    axis.set_title("φ inside and outside holes")
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.tight_layout()
     return figure

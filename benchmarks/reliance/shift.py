@@ -1,7 +1,8 @@
 """φ under shift: the same method on images or noise it was not made for.
 
-Give several runs: a network trained on one set and run on another, or σ outside the range of training. A φ that knows
-its limits moves towards the data where the prior becomes worse, and still orders pixels by their errors (AUSE).
+Give several runs of one task: a network trained on one set and run on another, or σ outside the range of training. A φ
+that knows its limits moves towards the data where the prior becomes worse, and still orders pixels by their errors
+(AUSE).
 """
 
 from __future__ import annotations
@@ -16,47 +17,48 @@ from matplotlib.figure import Figure
 
 from benchmarks.reliance.coverage import ause
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import KINDS, panels
+from benchmarks.reliance.drawing import KINDS, SEPARATOR, panels
 
 
 def shift(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
-    """Mean φ, PSNR and AUSE of the implied φ of every method that is in at least two runs."""
-    if len(runs.runs) < 2:
-        raise Missing("there is one run: give the folders of several, of other images or another σ")
+    """Mean φ, PSNR and AUSE of the implied φ of every method that is in at least two runs of a task."""
+    tasks = {run.label: run.facts["task"] for run in runs.runs}
+    if len(tasks) == len(set(tasks.values())):
+        raise Missing("no task has two runs: give the folders of several, of other images or another σ")
     records = runs.records[runs.records[["phi_mean", "phi_implied"]].notna().any(axis=1)]
+    records = records[records.groupby(["task", "method"]).run.transform("nunique") > 1]
+    if records.empty:
+        raise Missing("no method with a φ is in two runs of one task")
     rows = []
-    for (method, run), mine in records.groupby(["method", "run"], sort=False):
+    for (task, method, run), mine in records.groupby(["task", "method", "run"], sort=False):
         areas = [
             ause(maps["implied"].ravel(), maps["error"].ravel())[0]
             for r, m, _, maps in runs.measured
             if (r.label, m) == (run, method)
         ]
-        rows.append({"method": method, "run": run, "sigma": mine.sigma.mean(), "declared": mine.phi_mean.mean(),
-                     "implied": mine.phi_implied.mean(), "psnr": mine.psnr.mean(),
+        rows.append({"task": task, "method": method, "run": run, "sigma": mine.sigma.mean(),
+                     "declared": mine.phi_mean.mean(), "implied": mine.phi_implied.mean(), "psnr": mine.psnr.mean(),
                      "ause": np.nanmean(areas) if np.isfinite(areas).any() else np.nan,
                      "images": len(mine)})  # fmt: skip
-    table = pd.DataFrame(rows)
-    table = table[table.groupby("method").run.transform("nunique") > 1].reset_index(drop=True)
-    if table.empty:
-        raise Missing("no method with a φ is in two of these runs")
-    return table, lambda: _draw(table, records)
+    return pd.DataFrame(rows), lambda: _draw(records)
 
 
-def _draw(table: pd.DataFrame, records: pd.DataFrame) -> Figure:
-    order = list(dict.fromkeys(table.sort_values("sigma", kind="stable").run))
-    images = records[records.method.isin(table.method)].rename(
-        columns={"phi_mean": "declared", "phi_implied": "implied"}
-    )
-    long = images.melt(["method", "run", "image"], list(KINDS), "kind", "phi").dropna()
-    long = long.assign(place=long.run.map(order.index))
+def _draw(records: pd.DataFrame) -> Figure:
+    several = records.task.nunique() > 1
+    images = records.rename(columns={"phi_mean": "declared", "phi_implied": "implied"})
+    images = images.assign(panel=images.method + (SEPARATOR + images.task if several else ""))
+    long = images.melt(["panel", "run", "image", "sigma"], list(KINDS), "kind", "phi").dropna(subset="phi")
 
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
+        order = list(mine.groupby("run", sort=False).sigma.mean().sort_values(kind="stable").index)
+        mine = mine.assign(place=mine.run.map(order.index))
         for kind, colour in KINDS.items():
             part = mine[mine.kind == kind]
             if len(part):
                 sns.lineplot(part, x="place", y="phi", color=colour, marker="o", errorbar=("pi", 90), label=f"{kind} φ",
                              ax=axis)  # fmt: skip
-        axis.set_xticks(range(len(order)), [run.replace(", ", "\n") for run in order], fontsize=6)
+        labels = [run.replace(", ", "\n").replace(" sigma", "\nσ") for run in order]
+        axis.set_xticks(range(len(order)), labels, fontsize=6, rotation=30 if len(order) > 3 else 0)
         axis.set(xlabel="", ylabel="mean φ", xlim=(-0.3, len(order) - 0.7))
 
-    return panels(long, "method", draw, sharey=True)
+    return panels(long, "panel", draw, sharey=True)

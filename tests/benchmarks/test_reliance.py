@@ -254,7 +254,7 @@ def test_one_run_is_analysed_into_its_folder(blind: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert (blind / "analyses" / "sure.png").exists()
     assert "not written: holes: no image here has a hole" in said
-    assert "not written: shift: there is one run" in said
+    assert "not written: shift: no task has two runs" in said
     before = (blind / "analyses" / "oracle.csv").read_bytes()
     main([str(blind)])
     assert (blind / "analyses" / "oracle.csv").read_bytes() == before
