@@ -18,6 +18,7 @@ on the channels of RGB differs from its frozen value by definition, and `check` 
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -129,10 +130,11 @@ def _draw_maps(title: str, methods: list[tuple[str, Maps]]) -> Figure:
             axis.grid(False)
     for axis, label in zip(axes[:, 0], ("declared", "implied", "declared − implied"), strict=True):
         axis.set_ylabel(label, fontsize=8)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=7.5)
+    wrapped = "\n".join(fill(line, int(13 * figure.get_figwidth())) for line in title.splitlines())
+    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=7.5)
     right = 1 - 0.75 / figure.get_figwidth()
     left = 0.3 / figure.get_figwidth() + 0.01
-    figure.subplots_adjust(left=left, right=right - 0.01, top=0.87, bottom=0.06, wspace=0.06, hspace=0.05)
+    figure.subplots_adjust(left=left, right=right - 0.01, top=0.85, bottom=0.06, wspace=0.06, hspace=0.05)
     for norm, colours, bottom, height in ((unit, PHI_COLOURS, 0.4, 0.45), (both, DIFFERENCE_COLOURS, 0.07, 0.24)):
         bar = figure.colorbar(ScalarMappable(norm, colours), cax=figure.add_axes((right, bottom, 0.014, height)))
         bar.ax.tick_params(labelsize=6)

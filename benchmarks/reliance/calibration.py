@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 from benchmarks.paper.analyses import pearson
 from benchmarks.reliance.data import Floats, Maps, Missing, Runs
-from benchmarks.reliance.drawing import KINDS, method_labels, panels
+from benchmarks.reliance.drawing import BACKGROUND, KINDS, method_labels, panels
 
 BINS = 10
 CONSTANT = 1e-2
@@ -43,10 +43,9 @@ def calibration(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
     for run, method, images in runs.by_method():
         for kind in KINDS:
             pairs = [(phi.ravel(), m["error"].ravel()) for _, m in images if (phi := phi_of(m, kind)) is not None]
+            pairs = [(phi, error) for phi, error in pairs if np.ptp(phi) > CONSTANT]
             if not pairs:
-                continue
-            if max(np.ptp(phi) for phi, _ in pairs) < CONSTANT:
-                continue  # it warns of nothing
+                continue  # a constant warns of nothing
             means = pd.concat([bins(phi, error) for phi, error in pairs]).groupby(level="bin").mean()
             rho = [pearson(rankdata(a), rankdata(b)) for a, b in pairs]
             known = [r for r in rho if np.isfinite(r)]
@@ -63,7 +62,7 @@ def _draw(table: pd.DataFrame) -> Figure:
         for place, (kind, part) in enumerate(mine.groupby("kind", sort=False)):
             axis.plot(part.phi, part.rmse, "o-", color=KINDS[str(kind)], label=f"{kind} φ", ms=3, lw=1.2)
             axis.annotate(f"ρ = {part.spearman.iloc[0]:+.2f}", (0.04, 0.14 - 0.1 * place), xycoords="axes fraction",
-                          color=KINDS[str(kind)], fontsize=7)  # fmt: skip
+                          color=KINDS[str(kind)], fontsize=7, bbox=BACKGROUND)  # fmt: skip
         axis.set(xlabel="mean φ of the bin", ylabel="RMSE, 0–255", ylim=(0, None))
 
     return panels(table.assign(panel=method_labels(table)), "panel", draw)

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from benchmarks.paper.analyses import pearson, pearson_interval
 from benchmarks.reliance.calibration import CONSTANT
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import KINDS, method_labels, panels
+from benchmarks.reliance.drawing import BACKGROUND, KINDS, method_labels, panels
 
 
 def _correlations(images: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def _draw(images: pd.DataFrame, found: pd.DataFrame, x: str, label: str) -> Figu
                             scatter_kws={"s": 9, "alpha": 0.6}, line_kws={"lw": 1.4})  # fmt: skip
                 if kind in told.index and np.isfinite(told.pearson[kind]):
                     axis.annotate(f"r = {told.pearson[kind]:+.2f}", (0.97, 0.04 + 0.1 * place), ha="right",
-                                  xycoords="axes fraction", color=colour, fontsize=7)  # fmt: skip
+                                  xycoords="axes fraction", color=colour, fontsize=7, bbox=BACKGROUND)  # fmt: skip
         axis.set(xlabel=label, ylabel="mean φ")
 
     return panels(images, "panel", draw)

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.reliance.calibration import phi_of
 from benchmarks.reliance.data import Floats, Missing, Runs
-from benchmarks.reliance.drawing import INK, KINDS, method_labels, panels
+from benchmarks.reliance.drawing import BACKGROUND, INK, KINDS, method_labels, panels
 from benchmarks.statistics import bootstrap_interval
 
 POINTS = 101
@@ -87,7 +87,7 @@ def _draw(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
                 area = areas[mine.run.iloc[0], mine.method.iloc[0], name]
                 axis.annotate(f"AUSE {area:.2f}", (0.97, 0.14 - 0.1 * list(KINDS).index(name)), color=colour,
                               xycoords="axes fraction", fontsize=7, ha="right",
-                              bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5})  # fmt: skip
+                              bbox=BACKGROUND)  # fmt: skip
         highest = float(np.clip(mine.risk.max(), 1.2, HIGHEST))
         axis.set(xlabel="share of blocks kept", ylabel="relative risk", xlim=(0, 1), ylim=(0, 1.05 * highest))
 

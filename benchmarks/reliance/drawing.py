@@ -24,6 +24,8 @@ PHI_COLOURS, DIFFERENCE_COLOURS = "magma", "vlag"
 KINDS = {"declared": DECLARED, "implied": IMPLIED}
 SEPARATOR = " · "
 """Between the name of a method and its run; a line break in the title of a panel."""
+BACKGROUND = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5}
+"""Behind numbers that are written over curves."""
 PANELS = 4
 """Panels in a row."""
 

@@ -90,9 +90,18 @@ def opened(browser: Any, report: Path) -> Iterator[Open]:
     assert complaints == []
 
 
+def until(page: Any, expression: str, argument: Any = None) -> None:
+    """Wait until an expression is true. Playwright's own wait evaluates strings in the page: its policy forbids it."""
+    for _ in range(1000):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"never true: {expression}")
+
+
 def drawn(page: Any) -> None:
     """Wait until the pictures are decoded and on the canvas."""
-    page.wait_for_function("document.getElementById('canvas').getAttribute('aria-label') !== 'no picture yet'")
+    until(page, "document.getElementById('canvas').getAttribute('aria-label') !== 'no picture yet'")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
@@ -114,10 +123,11 @@ def canvas_pixel(page: Any, x: float, y: float) -> list[int]:
 def compare(page: Any, a: str, b: str) -> None:
     page.select_option("#side-a", a)
     page.select_option("#side-b", b)
-    page.wait_for_function(
+    until(
+        page,
         "([a, b]) => { const label = document.getElementById('canvas').getAttribute('aria-label');"
         "return label.includes('left ' + a) && label.includes('right ' + b); }",
-        arg=[a.partition(":")[2] or a, b.partition(":")[2] or b],
+        [a.partition(":")[2] or a, b.partition(":")[2] or b],
     )
     drawn(page)
 
@@ -175,7 +185,7 @@ def test_largest_disagreement_is_two_actions_away(opened: Open) -> None:
     page = opened()
     page.select_option("#side-a", "x:bm3d")
     page.select_option("#side-b", "x:unet-blind")
-    page.wait_for_function(f"document.getElementById('canvas').getAttribute('aria-label').startsWith('{DISPUTED}')")
+    until(page, f"document.getElementById('canvas').getAttribute('aria-label').startsWith('{DISPUTED}')")
     assert page.locator("#film [role=option]").first.inner_text().startswith(DISPUTED)
     assert page.locator("#film [aria-selected=true]").inner_text().startswith(DISPUTED)
 
@@ -262,7 +272,7 @@ def test_phi_overlay_is_viridis_of_phi(opened: Open) -> None:
     page.keyboard.press("End")
     page.select_option("#overlay", "phi")
     page.fill("#strength", "100")
-    page.wait_for_function("!document.getElementById('legend').hidden")
+    until(page, "!document.getElementById('legend').hidden")
     drawn(page)
     # φ goes from 0 at the left to 1 at the right: both ends, and the middle, of matplotlib's viridis.
     for x, colour in ((0.003, (68, 1, 84)), (0.5, (33, 145, 140)), (0.995, (253, 231, 37))):
@@ -276,7 +286,7 @@ def test_error_and_difference_overlays(opened: Open) -> None:
     compare(page, "clean", "x:noisy")
     page.select_option("#overlay", "error")
     page.fill("#strength", "100")
-    page.wait_for_function("!document.getElementById('legend').hidden")
+    until(page, "!document.getElementById('legend').hidden")
     drawn(page)
     assert max(canvas_pixel(page, 0.2, 0.5)) <= 4  # clean has no error: the dark end of magma
     assert max(max(canvas_pixel(page, x, y)) for x in (0.6, 0.7, 0.8) for y in (0.3, 0.5, 0.7)) > 60

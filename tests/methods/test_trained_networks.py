@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from skimage import color, data
 from torch import Tensor, nn
 
+from bigprior import denoiser
 from bigprior.cielab import chroma_plane
 from bigprior.training import Problem, Recipe, train
 from datasets.errors import SuiteError
@@ -53,7 +54,7 @@ def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.Monke
             return _chroma.colorize(randomized(_chroma.untrained()).double(), Luma().forward(image))
 
     whole = result()
-    module = {"denoise": _unet, "inpaint": _gated, "colorize": _chroma}[kind]
+    module = {"denoise": denoiser, "inpaint": _gated, "colorize": _chroma}[kind]
     seen = []
     original = module.tiled
 
