@@ -28,7 +28,7 @@ def write_card(
     """
     log = pd.read_csv(out / LOG)
     last = log.iloc[-1]
-    network = problem.network()
+    network = problem.kept(problem.network())
     scores = log.columns.drop(["step", "seconds", "loss"])
     first_line = (type(problem).__doc__ or "").partition("\n")[0]
     lines = [

@@ -111,6 +111,8 @@ class GatedUNet(nn.Module):
         dilations: Sequence[int] = (1, 2, 4, 2),
     ) -> None:
         super().__init__()
+        self.coarsest = channels[-1]
+        """Channels of `middle`."""
         self.multiple = 2 ** len(channels)
         """Height and width must be multiples of this."""
         self.radius = 6 + sum(4 * 2**level for level in range(1, len(channels))) + sum(dilations) * self.multiple

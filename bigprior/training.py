@@ -6,7 +6,8 @@ import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -74,6 +76,10 @@ class Problem(ABC, Generic[Network, Batch]):
     def loss(self, network: Network, batch: Batch, progress: float) -> Tensor:
         """Return the scalar loss, at `progress` in [0,1) of the training."""
 
+    def kept(self, network: Network) -> nn.Module:
+        """Return the part that is shipped; all of it by default. The rest only helps to train."""
+        return network
+
     @abstractmethod
     def validate(self, network: Network) -> dict[str, float]:
         """Return validation scores by name, of images that are never trained on."""
@@ -97,6 +103,7 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     say: Any = print,
+    start: Path | None = None,
 ) -> Network:
     """Train, and return the averaged network. `out` gets checkpoint, log, curve and weights, each written atomically.
 
@@ -105,10 +112,11 @@ def train(
     Args:
         resume: go on from the checkpoint in `out`, if there is one.
         say: prints one line of progress.
+        start: weights of an earlier training to begin with; random ones if None.
 
     Raises:
-        SuiteError: `out` holds a run and `resume` is False, the checkpoint is of another recipe, or the loss is not
-            finite (the last checkpoint is kept).
+        SuiteError: `out` holds a run and `resume` is False, the checkpoint is of another recipe, `start` is no file of
+            this network's weights, or the loss is not finite (the last checkpoint is kept).
     """
     out.mkdir(parents=True, exist_ok=True)
     file = out / CHECKPOINT
@@ -116,6 +124,8 @@ def train(
         raise SuiteError(f"{out} holds a training run: add --resume to go on with it, or choose another --out.")
     torch.manual_seed(recipe.seed)
     network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start is not None:
+        _begin(problem.kept(network), start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
     optimizer = Muon(network.parameters())
     step, seconds, total, log = 0, 0.0, 0.0, []
@@ -138,7 +148,7 @@ def train(
         )
 
     while step < recipe.steps:
-        batch = problem.batch(step_random(recipe.seed, step), recipe)
+        batch = moved(problem.batch(step_random(recipe.seed, step), recipe), device)
         network.train()
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             loss = problem.loss(network, batch, step / recipe.steps)
@@ -155,7 +165,8 @@ def train(
         total += loss.item()
         if step % recipe.validate == 0 or step == recipe.steps:
             count = (step - 1) % recipe.validate + 1
-            scores = problem.validate(cast(Network, average.module).eval())
+            # On the CPU, where images that validate are, wherever the training runs.
+            scores = problem.validate(cast(Network, deepcopy(average.module).cpu()).eval())
             row = {"step": step, "seconds": time.monotonic() - started, "loss": total / count, **scores}
             log.append(row)
             total = 0.0
@@ -167,8 +178,19 @@ def train(
             save()
             saved = time.monotonic()
     result = cast(Network, average.module)
-    save_weights(result, out / WEIGHTS)
+    save_weights(problem.kept(result), out / WEIGHTS)
     return result.eval()
+
+
+def moved(batch: Any, device: str) -> Any:
+    """Return a batch with its tensors on a device: a tensor, or a named tuple or dataclass that has some."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, tuple):
+        return type(batch)(*(moved(part, device) for part in batch))
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return replace(batch, **{field.name: moved(getattr(batch, field.name), device) for field in fields(batch)})
+    return batch
 
 
 def progress_line(row: Mapping[str, float], recipe: Recipe, selection: str) -> str:
@@ -182,6 +204,14 @@ def save_weights(network: nn.Module, file: Path) -> None:
     """Write the weights in half precision as safetensors, atomically."""
     half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
     write_atomically(file, safetensors.torch.save(half))
+
+
+def _begin(network: nn.Module, file: Path) -> None:
+    try:
+        network.load_state_dict(safetensors.torch.load_file(file))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise SuiteError(f"cannot begin with {file}, it holds no weights of this network: {reason}.") from error
 
 
 def _comparable(recipe: Recipe) -> dict[str, float]:

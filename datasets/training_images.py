@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,23 @@ TRAINING_SETS = ("cbsd432", "lsun-bedroom", "lsun-church", "lsun-conference")
 """Sets with a `train` split. No image of it is in any test split of the suite."""
 HELD_OUT = 20
 """The last images of every training split validate, and are never trained on."""
+
+
+class Crop(NamedTuple):
+    """A crop (3,S,S) in [0,1], and where it is from.
+
+    Attributes:
+        set, number: indices of the set and of the image in `TrainingImages.fit`.
+        mirrored: the image was mirrored left to right before it was cut.
+        top, left: of the crop in that image.
+    """
+
+    image: Tensor
+    set: int
+    number: int
+    mirrored: bool
+    top: int
+    left: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,19 @@ class TrainingImages:
         """
         crops = [self._crop(random, size, scales) for _ in range(count)]
         return torch.stack([c.flip(-1) if random.random() < 0.5 else c for c in crops]).float() / 255
+
+    def upright_on_a_grid(self, random: np.random.Generator, count: int, size: int, grid: int) -> list[Crop]:
+        """Return random crops, mirrored left to right or not, with corners at multiples of `grid`, and their places."""
+        return [self._placed(random, size, grid) for _ in range(count)]
+
+    def _placed(self, random: np.random.Generator, size: int, grid: int) -> Crop:
+        set_ = int(random.integers(len(self.fit)))
+        number = int(random.integers(len(self.fit[set_])))
+        image = self.fit[set_][number]
+        top, left = (grid * int(random.integers((side - size) // grid + 1)) for side in image.shape[-2:])
+        mirrored = bool(random.random() < 0.5)
+        image = image.flip(-1) if mirrored else image
+        return Crop(image[:, top : top + size, left : left + size].float() / 255, set_, number, mirrored, top, left)
 
     def _crop(self, random: np.random.Generator, size: int, scales: Sequence[int]) -> Tensor:
         images = self.fit[random.integers(len(self.fit))]

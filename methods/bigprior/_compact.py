@@ -15,12 +15,13 @@ from bigprior.fusion import Restoration
 from bigprior.phi.implied import LEAST, without_own
 from bigprior.phi.network import PhiNetwork, load_phi, shipped
 from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
-from bigprior.smooth_fill import smooth_fill
 from datasets.observation import Identity, Luma, Masking, Observation
 from methods.base import Method, noise_level
 from methods.classic._colorization import load_table, look_up
+from methods.classic.harmonic import Harmonic
 from methods.supervised._trained import Precision
 from methods.supervised.chroma_cnn import ChromaCnn
+from methods.supervised.gated_cnn import GatedCnn
 from methods.supervised.unet_blind import UNetBlind
 
 CHROMA = "lsun"
@@ -31,11 +32,11 @@ NETWORKS = {Identity: "phi-compact-denoise", Masking: "phi-compact-inpaint", Lum
 
 
 def fidelity(observation: Observation) -> Tensor:
-    """Return f(y) (N,C,H,W): y; its smooth fill in holes; in colorization its luma with the usual chroma of that luma
-    and height in the image (the row `chroma-given-luma-row`), which no network made."""
+    """Return f(y) (N,C,H,W), which no network made: y; its harmonic extension into holes (the row `harmonic`); in
+    colorization its luma with the usual chroma of that luma and height in the image (`chroma-given-luma-row`)."""
     y = observation.y
     if isinstance(observation.operator, Masking):
-        return smooth_fill(y, observation.mask)
+        return Harmonic().restore(observation).image
     if isinstance(observation.operator, Luma):
         chroma = look_up(load_table(CHROMA, "luma_row").to(y), y)
         return LumaChroma().synthesis(torch.cat([y, chroma], dim=1))
@@ -45,12 +46,14 @@ def fidelity(observation: Observation) -> Tensor:
 def belief(observation: Observation, precision: Precision = "bfloat16") -> Tensor:
     """Return what the shipped priors believe of x (N,C,H,W), given y; two of the φ-networks learn from it.
 
-    Noise and holes: E[x | y] of the compact prior, whose expert for weak noise is the network of the row `unet-blind`.
-    Colours: the median chroma given luma of the network of the row
-    `chroma-cnn`, which was trained for nothing else and knows more of colours than the compact prior does.
+    Noise: E[x | y] of the compact prior, whose expert for weak noise is the network of the row `unet-blind`. Holes and
+    colours: the fill of the network of `gated-cnn`, and the median chroma of that of `chroma-cnn`, which were trained
+    for nothing else. They know more of holes and colours than the compact prior does: see the row `compact-prior`.
     """
     if isinstance(observation.operator, Luma):
         return ChromaCnn(precision=precision).restore(observation).image
+    if isinstance(observation.operator, Masking):
+        return GatedCnn(precision=precision).restore(observation).image
     y = observation.y
     network = load_prior(device=y.device, dtype=y.dtype)
     return CompactPrior(network, DENOISER.loaded(untrained, y), precision=precision).invert(observation).image
@@ -95,4 +98,10 @@ class Compact(Method):
     batch_size: ClassVar[int] = 4
 
     def weights(self) -> tuple[Path, ...]:
-        return (WEIGHTS, *DENOISER.weights(), *ChromaCnn().weights(), *(shipped(name) for name in NETWORKS.values()))
+        return (
+            WEIGHTS,
+            *DENOISER.weights(),
+            *GatedCnn().weights(),
+            *ChromaCnn().weights(),
+            *(shipped(name) for name in NETWORKS.values()),
+        )

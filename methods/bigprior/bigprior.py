@@ -20,9 +20,12 @@ class Bigprior(Compact):
       the share of it that is not the pixel's own datum: declared and implied reliance are the same, up to the error of
       the network. Fusing y with a g that has seen y would leave φ without a meaning, since D alone is the best x̂.
       Blind: D is not told σ, the φ-network an estimate. φ is at least 0.02; 0 for an image without noise.
-    - inpainting: f = the smooth fill of y, g = E[x | y]; φ = 0 at observed pixels.
+    - inpainting: f = the harmonic extension of y (`harmonic`), g = the fill of a prior for holes alone, whose network
+      is that of the row `gated-cnn`; φ = 0 at observed pixels.
     - colorization: f = the luma with its usual chroma (`chroma-given-luma-row`), g = the median chroma given the luma
       image, of a prior for colours alone, whose network is that of the row `chroma-cnn`.
+
+    What one generative prior believes in all of these tasks is the row `compact-prior`.
 
     The φ-networks are trained on the training splits of LSUN (`bigprior/weights/phi-compact-*.md`); those of holes and
     colours on the error of x̂ over that of the better of f and g, with no term that asks for a small φ.

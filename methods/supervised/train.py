@@ -36,7 +36,7 @@ LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
 JOBS = {
     "denoise": Job(Denoising, Recipe(steps=7500, batch=4, size=96), TRAINING_SETS),
     "inpaint": Job(Inpainting, Recipe(steps=5000, batch=4, size=160), LSUN),
-    "colorize": Job(Colorization, Recipe(steps=2500, batch=4, size=208), LSUN),
+    "colorize": Job(Colorization, Recipe(steps=4000, batch=4, size=208), LSUN),
 }
 
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("task", help=", ".join(JOBS))
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, log, curve and weights")
     parser.add_argument("--sets", nargs="+", metavar="SET", help=f"training sets, of {', '.join(TRAINING_SETS)}")
+    parser.add_argument("--start", type=Path, help="weights of an earlier training to begin with; random by default")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of the CPU; all cores by default")
@@ -69,7 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     problem = job.problem(TrainingImages(sets))
-    train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
+    train(
+        problem,
+        recipe,
+        options.out,
+        options.device,
+        options.resume,
+        lambda line: print(line, flush=True),
+        options.start,
+    )
     command = shlex.join(
         ["python", "-m", "methods.supervised.train", *(sys.argv[1:] if arguments is None else arguments)]
     )

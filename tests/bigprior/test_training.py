@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bigprior.muon import Muon, orthogonalized
 from bigprior.networks import BiasFreeUNet, GatedUNet
-from bigprior.training import CHECKPOINT, CURVE, LOG, WEIGHTS, Problem, Recipe, rate_at, step_random, train
+from bigprior.training import CHECKPOINT, CURVE, LOG, WEIGHTS, Problem, Recipe, moved, rate_at, step_random, train
 from datasets.errors import SuiteError
 
 RECIPE = Recipe(steps=12, batch=2, size=8, rate=0.02, warm_up=3, ema=0.9, validate=4, save=0)
@@ -78,6 +79,41 @@ def test_learns_and_stops_at_the_last_step(tmp_path: Path) -> None:
     assert Smoothing().validate(network)["score"] > untrained / 20, "a twentieth of the error at most"
     assert len(said) == 1
     assert said[0].startswith("step 150/150")
+
+
+def test_begins_with_the_weights_of_an_earlier_training(tmp_path: Path) -> None:
+    train(Smoothing(), Recipe(steps=150, batch=4, size=16, validate=150, warm_up=5, ema=0.9), tmp_path / "a", say=quiet)
+    earlier = tmp_path / "a" / WEIGHTS
+    still = Recipe(steps=1, batch=2, size=8, rate=0.0)
+    network = train(Smoothing(), still, tmp_path / "b", say=quiet, start=earlier)
+    for name, tensor in load_file(earlier).items():
+        torch.testing.assert_close(network.state_dict()[name].half(), tensor, rtol=0, atol=1e-6)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"0.weight": torch.zeros(20, 3, 3, 3)}, foreign)
+    for file in (foreign, tmp_path / "nowhere.safetensors"):
+        with pytest.raises(SuiteError, match=f"cannot begin with .*{file.name}"):
+            train(Smoothing(), still, tmp_path / "c", say=quiet, start=file)
+
+
+class Parts(NamedTuple):
+    image: Tensor
+    corner: np.ndarray
+    rest: object
+
+
+@dataclass(frozen=True)
+class Whole:
+    inner: Parts
+    sigma: Tensor
+
+
+def test_moves_every_tensor_of_a_batch() -> None:
+    batch = Whole(Parts(torch.ones(2), np.arange(3), None), torch.zeros(1))
+    there = moved(batch, "meta")
+    assert there.inner.image.device.type == there.sigma.device.type == "meta"
+    assert there.inner.corner is batch.inner.corner
+    assert there.inner.rest is None
+    assert torch.equal(moved(batch.sigma, "cpu"), batch.sigma)
 
 
 def test_refuses_to_overwrite_and_to_mix(tmp_path: Path) -> None:

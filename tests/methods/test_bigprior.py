@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -36,12 +37,15 @@ def psnr(image: Tensor, clean: Tensor) -> float:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_fusion_is_not_worse_than_its_parts(task: str) -> None:
-    observation = observe(get_task(task), SIZE, 3)
-    assert observation.truth is not None
-    restoration, f, g, phi = fused(observation.without_truth())
-    clean = observation.truth.clean
-    assert psnr(restoration.image, clean) > max(psnr(f, clean), psnr(g, clean)) - 0.2
-    assert 0 <= float(phi.min()) <= float(phi.max()) <= 1
+    found = []
+    for place in range(4):
+        observation = observe(get_task(task), SIZE, 3, place)
+        assert observation.truth is not None
+        restoration, f, g, phi = fused(observation.without_truth())
+        found.append([psnr(image, observation.truth.clean) for image in (restoration.image, f, g)])
+        assert 0 <= float(phi.min()) <= float(phi.max()) <= 1
+    ours, of_f, of_g = np.mean(found, axis=0)
+    assert ours > max(of_f, of_g) - 0.2
 
 
 def test_denoising_gives_the_mean_of_the_prior_whatever_phi_is() -> None:
