@@ -29,7 +29,7 @@ from datasets.files import write_atomically
 QUICK = "noisy,local-wiener,fourier-wiener,tikhonov,tv,bilateral,nlm,wavelet,collaborative-wiener,bm3d"
 NETWORKS = "ffdnet-color,unet-blind,unet-sigma,unet-blind-250,bigprior"
 # On the blind test of the paper BM3D is told σ, which is more than the others know.
-BLIND = f"noisy,nlm,collaborative-wiener,bm3d@true-sigma,{NETWORKS},bigprior-prior"
+BLIND = f"noisy,nlm,collaborative-wiener,bm3d@true-sigma,{NETWORKS},bigprior-prior,compact-prior"
 LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
 RUNS = {
     "denoise-photos": "--task denoise",

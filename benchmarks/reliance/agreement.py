@@ -34,6 +34,7 @@ from benchmarks.reliance.drawing import (
     IMPLIED,
     INK,
     PHI_COLOURS,
+    finished,
     lines,
     method_labels,
 )
@@ -83,17 +84,13 @@ def declared_implied(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
 
 def _draw(table: pd.DataFrame) -> Figure:
     table = table.sort_values("implied", ascending=False).reset_index(drop=True)
-    figure, axis = lines(len(table), 6.8)
+    figure, axis = lines(method_labels(table))
     places = np.arange(len(table))
     axis.hlines(places, table.frozen, table.implied, color=INK, lw=1, zorder=1)
     axis.plot(table.frozen, places, "o", color=DECLARED, ms=5, label="declared φ (φ and g held fixed)")
     axis.plot(table.implied, places, "D", color=IMPLIED, ms=4.5, label="implied φ (what the result takes from y)")
-    axis.set_yticks(places, method_labels(table))
-    axis.set(xlabel="mean reliance on the prior", ylim=(-0.6, len(table) - 0.4))
-    axis.set_title("Declared against implied reliance; a red mark alone: φ is not told", fontsize=8)
-    axis.legend(fontsize=7, loc="best")
-    figure.tight_layout()
-    return figure
+    axis.set_xlabel("mean reliance on the prior")
+    return finished(figure, axis, "Declared against implied reliance; a red mark alone: φ is not told")
 
 
 def reliance_maps(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:

@@ -62,9 +62,24 @@ def panels(
     return figure
 
 
-def lines(count: int, width: float = 6.4) -> tuple[Figure, Axes]:
-    """A figure with one line of text height per method."""
-    return plt.subplots(figsize=(width, 1.1 + 0.24 * count))
+def lines(labels: Sequence[str]) -> tuple[Figure, Axes]:
+    """A figure with one line of text height per method, and place for its name on the left."""
+    names = 0.07 * max(map(len, labels))
+    figure, axis = plt.subplots(figsize=(names + 5.2, 1.3 + 0.24 * len(labels)))
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(-0.6, len(labels) - 0.4)
+    return figure, axis
+
+
+def finished(figure: Figure, axis: Axes, title: str) -> Figure:
+    """Write the title above a figure of `lines` and the legend below it."""
+    handles, names = axis.get_legend_handles_labels()
+    columns = min(len(names), 3)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    figure.legend(handles, names, loc="lower center", ncols=columns, frameon=False, fontsize=7)
+    below = 0.18 * -(-len(names) // columns) + 0.05
+    figure.tight_layout(rect=(0, below / figure.get_figheight(), 1, 1))
+    return figure
 
 
 def method_labels(table: pd.DataFrame) -> Sequence[str]:

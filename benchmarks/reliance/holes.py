@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.reliance.calibration import phi_of
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import KINDS, lines, method_labels
+from benchmarks.reliance.drawing import KINDS, finished, lines, method_labels
 
 SIDES = {"inside": 0.0, "outside": 1.0}
 
@@ -45,16 +45,12 @@ def holes(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
 def _draw(table: pd.DataFrame) -> Figure:
     table = table.assign(label=method_labels(table))
     order = list(dict.fromkeys(table.label))[::-1]
-    figure, axis = lines(len(order))
+    figure, axis = lines(order)
     for (kind, colour), shift in zip(KINDS.items(), (0.16, -0.16), strict=True):
         for side in SIDES:
             mine = table[(table.side == side) & table[kind].notna()]
             places = [order.index(label) + shift for label in mine.label]
             axis.plot(mine[kind], places, "s" if side == "inside" else "o", color=colour, ms=5, ls="none",
                       mfc=colour if kind == "implied" else "white", label=f"{kind}, {side}")  # fmt: skip
-    axis.set_yticks(range(len(order)), order)
-    axis.set(xlabel="mean φ", xlim=(-0.05, 1.05), ylim=(-0.6, len(order) - 0.4))
-    axis.set_title("φ inside and outside holes")
-    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    figure.tight_layout()
-    return figure
+    axis.set(xlabel="mean φ", xlim=(-0.05, 1.05))
+    return finished(figure, axis, "φ inside and outside holes")

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.paper.analyses import pearson
 from benchmarks.reliance.data import Floats, Maps, Missing, Runs
-from benchmarks.reliance.drawing import DECLARED, IMPLIED, INK, lines, method_labels
+from benchmarks.reliance.drawing import DECLARED, IMPLIED, INK, finished, lines, method_labels
 
 LEAST = 1e-3
 """Smallest ‖f − g‖² of a block in which φ matters, 0–255 scale squared."""
@@ -74,7 +74,7 @@ def oracle_phi(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
 
 def _draw(table: pd.DataFrame) -> Figure:
     table = table.sort_values("mse", ascending=False).reset_index(drop=True)
-    figure, axis = lines(len(table), 7.0)
+    figure, axis = lines(method_labels(table))
     kinds = [("mse_data", "f alone", "s", DECLARED), ("mse_prior", "g alone", "D", IMPLIED),
              ("mse_constant", "best constant φ", "|", INK), ("mse", "the method's φ", "o", "black"),
              ("mse_best", "φ*, the best φ per 4×4 block", "*", "#2a9d5c")]  # fmt: skip
@@ -82,9 +82,5 @@ def _draw(table: pd.DataFrame) -> Figure:
     for name, label, marker, colour in kinds:
         level = -10 * np.log10(table[name].clip(lower=1e-3) / 255**2)
         axis.plot(level, places, marker, color=colour, label=label, ms=7 if marker in "*|" else 4.5, ls="none")
-    axis.set_yticks(places, method_labels(table))
-    axis.set(xlabel="PSNR of the mean error, not clipped [dB]", ylim=(-0.6, len(table) - 0.4))
-    axis.set_title("What φ makes of f and g")
-    figure.legend(fontsize=7, loc="lower center", ncols=5, frameon=False, columnspacing=1.2, handletextpad=0.3)
-    figure.tight_layout(rect=(0, 0.25 / figure.get_figheight(), 1, 1))
-    return figure
+    axis.set_xlabel("PSNR of the mean error, not clipped [dB]")
+    return finished(figure, axis, "What φ makes of f and g")

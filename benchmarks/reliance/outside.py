@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import DECLARED, IMPLIED, lines, method_labels
+from benchmarks.reliance.drawing import DECLARED, IMPLIED, finished, lines, method_labels
 
 MARGIN = 0.05
 """Of the implied map, whose probes leave some noise."""
@@ -39,13 +39,10 @@ def outside(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
 
 def _draw(table: pd.DataFrame) -> Figure:
     table = table.iloc[::-1].reset_index(drop=True)
-    figure, axis = lines(len(table))
+    figure, axis = lines(method_labels(table))
     places = np.arange(len(table))
     axis.barh(places + 0.18, 100 * table.declared_outside, 0.36, color=DECLARED, label="declared φ")
     axis.barh(places - 0.18, 100 * table.implied_outside, 0.36, color=IMPLIED, label=f"implied φ, by over {MARGIN}")
-    axis.set_yticks(places, method_labels(table))
-    axis.set(xlabel="share of φ outside [0,1], %", ylim=(-0.6, len(table) - 0.4), title="φ outside [0,1]")
+    axis.set_xlabel("share of φ outside [0,1], %")
     axis.set_xlim(0, max(1.0, 1.05 * axis.get_xlim()[1]))
-    axis.legend(fontsize=7)
-    figure.tight_layout()
-    return figure
+    return finished(figure, axis, "φ outside [0,1]")

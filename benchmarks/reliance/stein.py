@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.drawing import IMPLIED, INK, lines, method_labels
+from benchmarks.reliance.drawing import IMPLIED, INK, finished, lines, method_labels
 
 GOOD = 0.03
 
@@ -38,16 +38,12 @@ def stein(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
 
 def _draw(table: pd.DataFrame, images: pd.DataFrame) -> Figure:
     table = table.sort_values("mse", ascending=False).reset_index(drop=True)
-    figure, axis = lines(len(table))
+    figure, axis = lines(method_labels(table))
     places = np.arange(len(table))
     keys = list(zip(table.run, table.method, strict=True))
     mine = [keys.index(key) for key in zip(images.run, images.method, strict=True)]
     axis.axvspan(-100 * GOOD, 100 * GOOD, color="0.92", zorder=0)
     axis.plot(100 * images.deviation, mine, "o", color=INK, alpha=0.35, ms=3, label="an image")
     axis.plot(100 * (table.ratio - 1), places, "D", color=IMPLIED, ms=4.5, label="mean over images")
-    axis.set_yticks(places, method_labels(table))
-    axis.set(xlabel="SURE over the true mean squared error − 1, %", ylim=(-0.6, len(table) - 0.4))
-    axis.set_title("The error estimated without the clean image; gray: within 3%", fontsize=8)
-    axis.legend(fontsize=7)
-    figure.tight_layout()
-    return figure
+    axis.set_xlabel("SURE over the true mean squared error − 1, %")
+    return finished(figure, axis, "The error estimated without the clean image; gray: within 3%")
