@@ -5,7 +5,6 @@ OMP_NUM_THREADS=1 pytest benchmarks/timing/test_denoiser_speed.py
 
 from __future__ import annotations
 
-import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.timing.race import against_bm3d
@@ -16,9 +15,8 @@ from methods.supervised.unet_blind import UNetBlind
 FACTOR = 10
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_restore(benchmark: BenchmarkFixture, precision: str) -> None:
+def test_restore(benchmark: BenchmarkFixture) -> None:
     entry = get_dataset("photos").entries("test")[0]
     observation = get_task("denoise", sigma="25").degrade(entry.load(), Key(0, "photos", entry.name))
     benchmark.group = "denoising network 256×256 colour"
-    assert against_bm3d(benchmark, UNetBlind(precision=precision), observation) >= FACTOR  # type: ignore[arg-type]
+    assert against_bm3d(benchmark, UNetBlind(), observation) >= FACTOR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bigprior.denoiser import denoise, untrained
+from bigprior.denoiser import denoise_both_ways, untrained
 from bigprior.fusion import Restoration
 from bigprior.networks import BiasFreeUNet
 from datasets.observation import Observation
@@ -26,7 +26,7 @@ class UNetDenoiser(Trained[BiasFreeUNet]):
         y = observation.y
         network = self.loaded(untrained, y)
         with self.computing(y):
-            image = denoise(network, y.expand(-1, 3, -1, -1), told)
+            image = denoise_both_ways(network, y.expand(-1, 3, -1, -1), told)
         if y.shape[1] == 1:
             image = image.mean(dim=1, keepdim=True)
         if observation.sigma is not None:

@@ -19,7 +19,7 @@ class UNetSigma(UNetDenoiser):
     In blind denoising σ is estimated. Trained at σ 0 to 55; beyond, see `unet-blind`.
 
     Attributes:
-        precision: of the convolutions.
+        precision: of the convolutions, as in `unet-blind`.
     """
 
     name: ClassVar[str] = "unet-sigma"
@@ -30,7 +30,7 @@ class UNetSigma(UNetDenoiser):
     uses_sigma: ClassVar[bool] = True
     stem: ClassVar[str] = "unet"
 
-    precision: Precision = "float32"
+    precision: Precision = "bfloat16"
 
     def restore(self, observation: Observation) -> Restoration:
         return self.restored(observation, noise_level(observation))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bigprior.denoiser import denoise
+from bigprior.denoiser import denoise, denoise_both_ways
 from bigprior.denoiser import untrained as untrained_denoiser
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import Knowledge, estimate, untrained
@@ -173,7 +173,7 @@ def test_the_expert_is_asked_about_weak_noise_alone() -> None:
         return Observation(y.repeat(n, 1, 1, 1), Identity(), torch.ones(n, 1, 40, 48), level)
 
     with torch.inference_mode():
-        told, blind = (denoise(expert, y, torch.tensor([s])) for s in (0.1, 0.0))
+        told, blind = (denoise_both_ways(expert, y, torch.tensor([s])) for s in (0.1, 0.0))
     torch.testing.assert_close(prior.invert(seen(0.1)).image, told)
     torch.testing.assert_close(prior.invert(seen(None)).image, blind)
     strong = CompactPrior(network).invert(seen(0.5)).image

@@ -23,7 +23,7 @@ from datasets.observation import Luma, Masking, Observation
 from datasets.task import Key, get_task
 from datasets.training_images import TrainingImages
 from methods.registry import get_method
-from methods.supervised import _chroma, _gated, _trained, _unet
+from methods.supervised import _chroma, _gated, _trained
 from methods.supervised.problems.colorize import Colorization, colourfulness
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
@@ -51,7 +51,7 @@ def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.Monke
     def result() -> Tensor:
         with torch.no_grad():
             if kind == "denoise":
-                return _unet.denoise(randomized(_unet.untrained()).double(), image, torch.full((1,), 0.1))
+                return denoiser.denoise(randomized(denoiser.untrained()).double(), image, torch.full((1,), 0.1))
             if kind == "inpaint":
                 return _gated.inpaint(randomized(_gated.untrained()).double(), image * mask, mask)
             return _chroma.colorize(randomized(_chroma.untrained()).double(), Luma().forward(image))
@@ -75,11 +75,11 @@ def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.Monke
 
 
 def test_denoiser_scales_with_image_and_noise() -> None:
-    network = randomized(_unet.untrained())
+    network = randomized(denoiser.untrained())
     y, sigma = photograph(32, 40), torch.tensor([0.1])
     for told in (sigma, torch.zeros(1)):
         torch.testing.assert_close(
-            _unet.denoise(network, 0.4 * y, 0.4 * told), 0.4 * _unet.denoise(network, y, told), rtol=0, atol=1e-4
+            denoiser.denoise(network, 0.4 * y, 0.4 * told), 0.4 * denoiser.denoise(network, y, told), rtol=0, atol=1e-4
         )
 
 
@@ -184,19 +184,19 @@ def test_a_foreign_file_is_named_with_what_was_expected(tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
     save_file({"head.weight": torch.zeros(8, 4, 3, 3)}, file)
     with pytest.raises(SuiteError, match=r"not the BiasFreeUNet.*missing"):
-        _trained.read(file, _unet.untrained)
-    state = _unet.untrained().state_dict()
+        _trained.read(file, denoiser.untrained)
+    state = denoiser.untrained().state_dict()
     save_file(state | {"head.weight": torch.zeros(32, 1, 3, 3)}, file)
     with pytest.raises(SuiteError, match=r"'head.weight' has the shape \(32, 1, 3, 3\), expected \(32, 4, 3, 3\)"):
-        _trained.read(file, _unet.untrained)
+        _trained.read(file, denoiser.untrained)
     file.write_bytes(b"nothing")
     with pytest.raises(SuiteError, match="safetensors"):
-        _trained.read(file, _unet.untrained)
+        _trained.read(file, denoiser.untrained)
 
 
 SHIPPED = {
-    "unet": (8_000_000, _unet.untrained),
-    "unet-250-bedroom": (8_000_000, _unet.untrained),
+    "unet": (8_000_000, denoiser.untrained),
+    "unet-250-bedroom": (8_000_000, denoiser.untrained),
     "gated-cnn": (6_000_000, _gated.untrained),
     "gated-cnn-250-bedroom": (6_000_000, _gated.untrained),
     "chroma-cnn": (6_000_000, _chroma.untrained),
@@ -248,13 +248,14 @@ def test_a_gray_image_is_inpainted_gray() -> None:
 
 LARGE = """
 import resource, torch
+from bigprior import denoiser
 from bigprior.networks import BiasFreeUNet, GatedUNet
-from methods.supervised import _chroma, _gated, _trained, _unet
+from methods.supervised import _chroma, _gated, _trained
 torch.set_num_threads(1)
 with torch.no_grad():
     side = _trained.TILE
     y, mask = torch.rand(1, 3, side, side), torch.ones(1, 1, side, side)
-    _unet.denoise(_unet.untrained(), y, torch.zeros(1))
+    denoiser.denoise(denoiser.untrained(), y, torch.zeros(1))
     _gated.inpaint(_gated.untrained(), y, mask)
     _chroma.colorize(_chroma.untrained(), y[:, :1])
     del y, mask
@@ -262,7 +263,7 @@ with torch.no_grad():
     narrow = BiasFreeUNet(4, 3, (2, 2), (1, 1))
     y, mask = torch.rand(1, 3, 4000, 6000), torch.ones(1, 1, 4000, 6000)
     mask[..., 1000:2000, 2000:3000] = 0
-    _unet.denoise(narrow, y, torch.zeros(1))
+    denoiser.denoise(narrow, y, torch.zeros(1))
     _gated.inpaint(GatedUNet(4, 12, (2, 2), (1,)), y, mask)
     luma = y[:, :1].clone()
     del y, mask
@@ -320,3 +321,11 @@ def test_unknown_training_task_lists_the_right_ones() -> None:
         main(["colourise", "--out", "nowhere"])
     with pytest.raises(SuiteError, match="lsun-bedroom"):
         main(["denoise", "--sets", "lsun-bathroom", "--out", "nowhere"])
+
+
+def test_the_denoiser_does_not_know_left_from_up() -> None:
+    network = randomized(denoiser.untrained())
+    y, told = photograph(40, 56), torch.full((1,), 0.1)
+    ways = denoiser.denoise_both_ways(network, y, told)
+    torch.testing.assert_close(denoiser.denoise_both_ways(network, y.mT, told).mT, ways, rtol=0, atol=1e-5)
+    assert float((ways - denoiser.denoise(network, y, told)).abs().max()) > 1e-3

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bigprior.denoiser import denoise
+from bigprior.denoiser import denoise_both_ways
 from bigprior.networks import BiasFreeUNet
 from bigprior.phi.paper_backbone import check_layout
 from bigprior.priors.base import (
@@ -165,7 +165,8 @@ class CompactPrior(GenerativePrior):
             weak &= (known.sigma[:, 0, 0, 0] <= self.WEAK) | (known.told[:, 0, 0, 0] == 0)
             mean = torch.empty_like(known.y)
             if bool(weak.any()):
-                mean[weak] = denoise(self.expert, known.y[weak], (known.sigma * known.told)[weak, 0, 0, 0])
+                told = (known.sigma * known.told)[weak, 0, 0, 0]
+                mean[weak] = denoise_both_ways(self.expert, known.y[weak], told)
             if not bool(weak.all()):
                 rest = ~weak
                 mean[rest] = estimate(self.network, Knowledge(known.y[rest], known.sigma[rest], known.told[rest]))
