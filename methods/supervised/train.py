@@ -36,7 +36,7 @@ LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
 JOBS = {
     "denoise": Job(Denoising, Recipe(steps=7500, batch=4, size=96), TRAINING_SETS),
     "inpaint": Job(Inpainting, Recipe(steps=5000, batch=4, size=160), LSUN),
-    "colorize": Job(Colorization, Recipe(steps=4000, batch=4, size=208), LSUN),
+    "colorize": Job(Colorization, Recipe(steps=2500, batch=4, size=208), LSUN),
 }
 
 

@@ -57,7 +57,7 @@ class Colorization(Problem[Guided, Coloured]):
     """
 
     images: TrainingImages
-    guide: float = 1.0
+    guide: float = 2.0
     selection: ClassVar[str] = "AuC"
 
     def network(self) -> Guided:
