@@ -24,7 +24,7 @@ import seaborn as sns
 from scipy.stats import rankdata
 
 from benchmarks.paper import released
-from benchmarks.paper.cells import COMPACT, COUNTERPARTS, Sources
+from benchmarks.paper.cells import COUNTERPARTS, OURS, Sources
 from benchmarks.paper.experiments import BIGPRIOR, EXPERIMENTS, MGAN
 from benchmarks.paper.released import Floats
 from benchmarks.paper.runs import oracle
@@ -75,7 +75,7 @@ def released_phi_against_prior() -> pd.DataFrame:
 
 def phi_against_prior(sources: Sources) -> pd.DataFrame:
     """The same of our rows: task, dataset, image, prior_psnr, phi_mean; empty until both rows have been run."""
-    fused, prior = COUNTERPARTS[BIGPRIOR][COMPACT], COUNTERPARTS[MGAN][COMPACT]
+    fused, prior = COUNTERPARTS[BIGPRIOR][OURS], COUNTERPARTS[MGAN][OURS]
     parts = []
     for e, runs in sources.runs.items():
         phi, quality = runs.values(fused, "phi_mean"), runs.values(prior, "psnr")

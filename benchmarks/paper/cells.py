@@ -24,18 +24,18 @@ from benchmarks.paper.released import Floats
 from benchmarks.paper.runs import Runs
 from benchmarks.statistics import bootstrap_interval
 
-PUBLISHED, RECOMPUTED, REPRODUCED, RERUN, COMPACT = "published", "recomputed", "reproduced", "re-run", "compact prior"
+PUBLISHED, RECOMPUTED, REPRODUCED, RERUN, OURS = "published", "recomputed", "reproduced", "re-run", "our priors"
 ORIGINS = {
     PUBLISHED: "as printed in the paper",
     RECOMPUTED: "from the authors' released per-image arrays (errors of unclamped floats)",
     REPRODUCED: "computed here from the authors' released inversions and φ-network",
     RERUN: "the same method, run here on our seeded degradations",
-    COMPACT: "our compact prior in the place of theirs, run here on our seeded degradations",
+    OURS: "our shipped priors in the place of theirs, run here on our seeded degradations",
 }
 
 COUNTERPARTS = {
-    BIGPRIOR: {COMPACT: "bigprior"},
-    MGAN: {RERUN: "mgan-{set}", COMPACT: "bigprior-prior"},
+    BIGPRIOR: {OURS: "bigprior"},
+    MGAN: {RERUN: "mgan-{set}", OURS: "bigprior-prior"},
     "deep-image-prior": {RERUN: "deep-image-prior"},
     "feature-map-opt": {RERUN: "feature-map-{set}"},
 }
@@ -89,7 +89,7 @@ def check(origin: str, method: str, metric: str) -> Check:
     """Return the check of a cell of an origin."""
     if origin == RERUN:
         return OTHER_DRAW[metric]
-    if origin == COMPACT:
+    if origin == OURS:
         return Check(-np.inf, 0) if metric == "lpips" else Check(0, np.inf)
     if metric == "auc":
         return PRINTED
@@ -151,8 +151,8 @@ def paper_cells(sources: Sources, table: str) -> pd.DataFrame:
     for row in published(table).to_dict("records"):
         base = {name: row[name] for name in ("table", "task", "dataset", "method", "metric")}
         lines.append(base | {"row": row["method"], "origin": PUBLISHED, "value": row["value"], "note": row["note"]})
-        for origin in (RECOMPUTED, REPRODUCED, RERUN, COMPACT):
-            if origin == COMPACT and COMPACT not in COUNTERPARTS.get(str(row["method"]), {}):
+        for origin in (RECOMPUTED, REPRODUCED, RERUN, OURS):
+            if origin == OURS and OURS not in COUNTERPARTS.get(str(row["method"]), {}):
                 continue
             values, reason = cell(sources, origin, row)
             rule = check(origin, str(row["method"]), str(row["metric"]))
@@ -192,7 +192,7 @@ def suite_cells(sources: Sources, table: str) -> pd.DataFrame:
                 if metric == first.headline:
                     line |= _difference(values, _reference(sources, group, RECOMPUTED), "released")
                     if label != BIGPRIOR:
-                        line |= _difference(values, _reference(sources, group, COMPACT), "bigprior")
+                        line |= _difference(values, _reference(sources, group, OURS), "bigprior")
                 lines.append(line)
     return pd.DataFrame(lines)
 

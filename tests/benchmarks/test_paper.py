@@ -14,7 +14,7 @@ from benchmarks.environment import ROOT
 from benchmarks.paper import cells, released, tables
 from benchmarks.paper.__main__ import PROVENANCE, gather, parser, verify
 from benchmarks.paper.analyses import correlations, pearson, pearson_interval, phi_against_sigma, write_analyses
-from benchmarks.paper.cells import COMPACT, FAIL, PASS, PUBLISHED, RECOMPUTED, UNAVAILABLE, Check, Sources
+from benchmarks.paper.cells import FAIL, OURS, PASS, PUBLISHED, RECOMPUTED, UNAVAILABLE, Check, Sources
 from benchmarks.paper.experiments import EXPERIMENTS, OWN_DATA, TABLES, of_cell, published
 from benchmarks.paper.runs import SEEDS, Runs, draw_folder, folders, make_main
 from benchmarks.records import Record, RecordFile
@@ -119,7 +119,7 @@ def test_our_rows_stand_beside_the_published_with_paired_differences(elsewhere: 
     write_run(folders(out, DENOISE)["cpu"], values)
     sources = gather(out)
     paper, suite = cells.paper_cells(sources, "IV"), cells.suite_cells(sources, "IV")
-    mine = paper[(paper.dataset == DENOISE.dataset) & (paper.origin == COMPACT)].set_index(["method", "metric"])
+    mine = paper[(paper.dataset == DENOISE.dataset) & (paper.origin == OURS)].set_index(["method", "metric"])
     assert mine.loc[("bigprior", "psnr"), "value"] == pytest.approx(ours.mean())
     assert mine.loc[("bigprior", "psnr"), "verdict"] == PASS
     assert mine.loc[("bigprior", "lpips"), "verdict"] == PASS, "lower is better"
@@ -132,12 +132,12 @@ def test_our_rows_stand_beside_the_published_with_paired_differences(elsewhere: 
     assert bm3d.high - bm3d.low > 1
     text = tables.to_markdown("IV", paper, suite, pd.DataFrame(), pd.DataFrame(), provenance())
     assert "bm3d@true-sigma (oracle)" in text
-    assert f"| bigprior | compact prior | {ours.mean():.2f} |" in text
+    assert f"| bigprior | our priors | {ours.mean():.2f} |" in text
     assert tables.REPLAY in text
     latex = tables.to_latex("IV", paper, suite)
     body = latex.partition(r"\midrule")[2].partition(r"\bottomrule")[0]
     lines = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert len(lines) == 3 + 2 + 4, "published, compact prior, suite"
+    assert len(lines) == 3 + 2 + 4, "published, our priors, suite"
     assert {line.count("&") for line in lines} == {10}, "row, origin and three metrics of three sets"
     assert verify([paper], sources) == 1, "a cell fails"
 
