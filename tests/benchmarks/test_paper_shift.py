@@ -13,21 +13,21 @@ from bigprior.phi.train import Pair
 from bigprior.training import Recipe
 
 
-def pairs(task: Any, sets: list[str], *_: Any) -> tuple[list[Pair], list[Pair]]:
+def pairs(task: Any, sets: list[str], *_: Any, **__: Any) -> tuple[list[Pair], list[Pair]]:
     """In set a, f is the truth and g is noisy; in set b it is the other way round, and the images are dark."""
     generator = torch.Generator().manual_seed(0)
     found = []
     for _k in range(6):
-        clean = torch.rand(1, 3, 32, 32, generator=generator) * (1.0 if sets[0] == "a" else 0.2)
+        clean = torch.rand(1, 3, 64, 64, generator=generator) * (1.0 if sets[0] == "a" else 0.2)
         noisy = clean + 0.1 * torch.randn(clean.shape, generator=generator)
         f, g = (clean, noisy) if sets[0] == "a" else (noisy, clean)
-        found.append(Pair(clean, f, g, torch.ones(1, 1, 32, 32), torch.zeros(1), better_error(clean, f, g) + 1e-3))
+        found.append(Pair(clean, f, g, torch.ones(1, 1, 64, 64), torch.zeros(1), better_error(clean, f, g) + 1e-3))
     return found[:4], found[4:]
 
 
 def test_a_network_is_tested_on_every_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shift, "read_pairs", pairs)
-    recipe = Recipe(steps=40, batch=4, size=32, rate=0.01, ema=0.8, warm_up=4, validate=40)
+    recipe = Recipe(steps=40, batch=4, size=16, rate=0.01, ema=0.8, warm_up=4, validate=40)
     table = shift.matrix("colorize", recipe, ("a", "b")).set_index(["trained_on", "tested_on"])
     assert table.phi_mean[(shift.HALF, "a")] == pytest.approx(0.5)
     assert table.phi_mean[("a", "a")] < 0.2, "it trusts the data, which are right"
