@@ -84,6 +84,13 @@ def test_our_blind_denoiser_beats_bm3d_that_is_told_the_noise(name: str) -> None
         assert _mean(name, method) > _mean(name, "bm3d@true-sigma") + 0.4
 
 
+def test_our_colours_of_churches() -> None:
+    table = read("colorize-lsun-church").table.set_index("method")
+    assert table.auc_all["chroma-cnn"] > 91.0
+    classic = [row for row in table.index if row.startswith("chroma-given") or row in ("gray", "constant-chroma")]
+    assert table.psnr_median["chroma-cnn"] > table.psnr_median[classic].max()
+
+
 def test_our_inpainting_network_beats_telea_and_its_psnr_deepfill() -> None:
     def over(kind: str, method: str, column: str) -> list[float]:
         return [_mean(f"{kind}-{s}", method, column) for s in LSUN]
@@ -106,14 +113,12 @@ FUSED = {
     **{f"denoise-blind-{s}": {"psnr": v} for s, v in zip(LSUN, (26.80, 23.38, 24.70), strict=True)},
 }
 """What the paper's fusion reached, as printed or, where only a mean of three sets was, from its released arrays."""
-SHORT = {("colorize-lsun-church", "psnr"), ("colorize-lsun-church", "auc")}
-"""Where ours stays behind: said in the README."""
 
 
-def test_our_fusion_against_the_papers() -> None:
+def test_our_fusion_is_better_than_the_papers_in_every_experiment() -> None:
     assert set(FUSED) == {e.run for e in EXPERIMENTS}
     ours = {(run, metric): _mean(run, "bigprior", f"{metric}_all") for run, told in FUSED.items() for metric in told}
-    assert {(run, metric) for (run, metric), value in ours.items() if value <= FUSED[run][metric]} == SHORT
+    assert [key for key, value in ours.items() if value <= FUSED[key[0]][key[1]]] == []
 
 
 @pytest.mark.realdata
@@ -130,16 +135,18 @@ UNDER = {"colorize-lsun-church"}
 
 
 def test_the_fusion_is_not_under_its_prior() -> None:
-    """By more than 0.05 dB on the mean of an experiment."""
+    """By more than 0.05 dB on the mean of an experiment; no more than 0.2 dB where it is."""
     lost = {e.run: _mean(e.run, "bigprior-prior") - _mean(e.run, "bigprior") for e in EXPERIMENTS}
     assert {run for run, decibels in lost.items() if decibels > 0.05} == UNDER
+    assert max(lost.values()) < 0.2
 
 
 @pytest.mark.parametrize("set_", LSUN)
 def test_bigprior_beats_the_rows_to_beat(set_: str) -> None:
     assert _mean(f"denoise-blind-{set_}", "bigprior") > _mean(f"denoise-blind-{set_}", "bm3d@true-sigma")
     for kind in ("inpaint-center", "inpaint-random"):
-        assert _mean(f"{kind}-{set_}", "bigprior") > _mean(f"{kind}-{set_}", "telea")
+        for row in ("telea", "harmonic"):
+            assert _mean(f"{kind}-{set_}", "bigprior") > _mean(f"{kind}-{set_}", row)
 
 
 def test_the_runner_takes_little_of_a_long_run() -> None:
