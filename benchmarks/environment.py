@@ -64,13 +64,19 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The git commit of the suite, with `-dirty` if files differ from it; `unknown` outside a checkout."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    """The git commit of the suite, with `-dirty` if tracked files differ from it; `unknown` outside a checkout.
+
+    What a run writes itself does not count: `results/` and the README, whose block of results follows from them.
+    """
+    changed = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!README.md"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
+        head, differs = (
+            subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20, check=True)
+            for words in (["rev-parse", "HEAD"], changed)
+        )
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+    return head.stdout.strip() + ("-dirty" if differs.stdout.strip() else "")
 
 
 def _processor() -> str:
