@@ -1,4 +1,4 @@
-"""Our denoiser, which is also what the compact prior asks about weak noise: colour and gray, σ known or not."""
+"""Our denoiser, which is also what the compact prior asks about noise: colour and gray, σ known or not."""
 
 from __future__ import annotations
 

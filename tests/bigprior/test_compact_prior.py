@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from bigprior.denoiser import denoise, denoise_both_ways
 from bigprior.denoiser import untrained as untrained_denoiser
 from bigprior.networks import BiasFreeUNet
-from bigprior.priors.compact.means import Knowledge, estimate, untrained
+from bigprior.priors.compact.means import GRAY, Knowledge, estimate, untrained
 from bigprior.priors.compact.prior import CompactPrior, known_of, load_prior
 from bigprior.priors.compact.training import Conditions, warm
 from bigprior.smooth_fill import smooth_fill
@@ -119,7 +119,7 @@ def test_what_was_observed_is_kept(task: str) -> None:
 class Gaussian(CompactPrior):
     """Independent pixels N(½, SPREAD²): the conditional means are known, and with them everything else."""
 
-    def _mean(self, known: Knowledge) -> Tensor:
+    def _mean(self, known: Knowledge, strongest: float = torch.inf) -> Tensor:
         share = SPREAD**2 / (SPREAD**2 + known.sigma.square())
         return torch.where(torch.isinf(known.sigma), 0.5, share * known.y + (1 - share) * 0.5)
 
@@ -164,22 +164,47 @@ def test_samples_agree_with_exact_data_and_vary_elsewhere() -> None:
             assert torch.equal(one * seen.mask, seen.y)
 
 
-def test_the_expert_is_asked_about_weak_noise_alone() -> None:
+def noisy(y: Tensor, sigma: float | None) -> Observation:
+    level = None if sigma is None else torch.full((len(y),), sigma)
+    return Observation(y, Identity(), torch.ones_like(y[:, :1]), level)
+
+
+def test_the_expert_is_asked_about_noise_of_one_level() -> None:
     network, expert, y = random_network(), read(FOLDER / "unet.safetensors", untrained_denoiser), image(1, 40, 48)
     prior = CompactPrior(network, expert)
+    for sigma in (0.1, 0.5, None):
+        with torch.inference_mode():
+            wanted = denoise_both_ways(expert, y, torch.tensor([sigma or 0.0]))
+        torch.testing.assert_close(prior.invert(noisy(y, sigma)).image, wanted)
+    hidden = Observation(y, Masking(torch.zeros_like(y[:, :1])), torch.zeros_like(y[:, :1]), torch.zeros(1))
+    torch.testing.assert_close(prior.invert(hidden).image, CompactPrior(network).invert(hidden).image)
 
-    def seen(sigma: float | None, n: int = 1) -> Observation:
-        level = None if sigma is None else torch.full((n,), sigma)
-        return Observation(y.repeat(n, 1, 1, 1), Identity(), torch.ones(n, 1, 40, 48), level)
 
+def test_in_a_flow_the_expert_has_the_last_steps() -> None:
+    """Two steps, at σ = 20 and at 0.01: the second is the expert's, and it is told its σ."""
+    network, expert = random_network(), read(FOLDER / "unet.safetensors", untrained_denoiser)
+    z = noise(1, 3, 40, 48).float()
+    alone, helped = (CompactPrior(network, e, steps=2).decode((z,)) for e in (None, expert))
+    assert not torch.allclose(alone, helped, atol=1e-4)
+    start = estimate(network, Knowledge(torch.full_like(z, GRAY), everywhere(torch.inf, z), everywhere(1, z)))
+    x = start + CompactPrior.STRONGEST * z
+    guess = estimate(network, Knowledge(x, everywhere(CompactPrior.STRONGEST, x), everywhere(1, x)))
+    x = guess + CompactPrior.WEAKEST / CompactPrior.STRONGEST * (x - guess)
     with torch.inference_mode():
-        told, blind = (denoise_both_ways(expert, y, torch.tensor([s])) for s in (0.1, 0.0))
-    torch.testing.assert_close(prior.invert(seen(0.1)).image, told)
-    torch.testing.assert_close(prior.invert(seen(None)).image, blind)
-    strong = CompactPrior(network).invert(seen(0.5)).image
-    torch.testing.assert_close(prior.invert(seen(0.5)).image, strong)
-    both = replace(seen(0.1, 2), sigma=torch.tensor([0.1, 0.5]))
-    torch.testing.assert_close(prior.invert(both).image, torch.cat([told, strong]), rtol=0, atol=1e-5)
+        last = denoise_both_ways(expert, x, torch.tensor([CompactPrior.WEAKEST]))
+    torch.testing.assert_close(helped, last.clamp(0, 1), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [65, 100])
+def test_the_expert_goes_on(sigma: int) -> None:
+    """Beyond the noise that it was trained for the expert is better than the network of means."""
+    clean = PHOTOGRAPHS.validation()[0][0][None].float()
+    y = clean + sigma / 255 * noise(*clean.shape).float()
+    network, expert = load_prior(), read(FOLDER / "unet.safetensors", untrained_denoiser)
+    errors = [
+        (CompactPrior(network, e).invert(noisy(y, sigma / 255)).image - clean).square().mean() for e in (expert, None)
+    ]
+    assert float(-10 * torch.log10(errors[0] / errors[1])) > 0.5
 
 
 def test_what_an_observation_tells() -> None:
