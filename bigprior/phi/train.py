@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,14 @@ ImageOf = Callable[[Source, Observation], Tensor]
 """Gives f or g (1,C,H,W) for an observation (without its truth)."""
 
 
+class FromSource(ABC):
+    """A prior that wants to know which training image is observed: its parts have seen different ones."""
+
+    @abstractmethod
+    def __call__(self, source: Source, observation: Observation) -> Tensor:
+        """Return g (1,C,H,W) for the observation of an image of a training split."""
+
+
 def lifted(source: Source, observation: Observation) -> Tensor:
     """f(y) as the task's operator lifts it: y itself, y with holes of 0, or neutral gray."""
     return observation.fidelity
@@ -87,7 +96,7 @@ class Files:
 
 
 def named_prior(name: str) -> ImageOf:
-    """Return the prior MODULE:NAME: a `GenerativePrior`, a function (Observation) → g, or a class of either.
+    """Return the prior MODULE:NAME: a `GenerativePrior`, a `FromSource`, a function (Observation) → g, or a class.
 
     Raises:
         SuiteError: there is no such thing.
@@ -100,6 +109,8 @@ def named_prior(name: str) -> ImageOf:
     prior = prior() if isinstance(prior, type) else prior
     if isinstance(prior, GenerativePrior):
         return lambda source, observation: prior.invert(observation).image
+    if isinstance(prior, FromSource):
+        return prior
     return lambda source, observation: prior(observation)
 
 

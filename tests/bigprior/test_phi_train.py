@@ -15,7 +15,18 @@ from torch import Tensor
 
 from bigprior.fusion import fuse
 from bigprior.phi.network import PhiConfig, load_phi
-from bigprior.phi.train import Cached, Files, Pair, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
+from bigprior.phi.train import (
+    Cached,
+    Files,
+    FromSource,
+    Pair,
+    PhiProblem,
+    Source,
+    evaluate,
+    lifted,
+    named_prior,
+    read_pairs,
+)
 from bigprior.priors.base import GenerativePrior, Inversion, Progress
 from bigprior.train import main
 from bigprior.training import LOG, WEIGHTS, Recipe, train
@@ -163,6 +174,19 @@ class Halving(GenerativePrior):
     def invert(self, observation: Observation, progress: Progress | None = None) -> Inversion:
         image = halved(observation)
         return Inversion(image, torch.zeros(0, len(image)), torch.zeros(len(image), dtype=torch.int64), (image,))
+
+
+class Numbering(FromSource):
+    """A prior that knows which image it is asked about."""
+
+    def __call__(self, source: Source, observation: Observation) -> Tensor:
+        return observation.fidelity + source.number
+
+
+def test_a_prior_may_ask_which_image_it_is() -> None:
+    observation = get_task("colorize").degrade(Drawn("001").load(), None)  # type: ignore[arg-type]
+    image = named_prior(f"{__name__}:Numbering")(Source("toy", "007", 6, 0), observation)
+    assert torch.equal(image, observation.fidelity + 6)
 
 
 def test_a_prior_is_found_by_its_name() -> None:
