@@ -62,7 +62,7 @@ class Problem(ABC, Generic[Network, Batch]):
     """What is learned from what. Everything random is drawn from the generator it is handed."""
 
     selection: ClassVar[str]
-    """The validation score that a progress line shows; higher is better."""
+    """The validation score that a progress line and the curve show."""
 
     @abstractmethod
     def network(self) -> Network:

@@ -1,4 +1,4 @@
-"""Train our supervised networks: `python -m methods.supervised.train denoise|inpaint|colorize --out DIR`."""
+"""Train our supervised networks: `python -m methods.supervised.train TASK --out DIR`, TASK one of `JOBS`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from datasets.training_images import TRAINING_SETS, TrainingImages
 from methods.supervised.problems.colorize import Colorization
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
+from methods.supervised.problems.inpaint_gan import AdversarialInpainting
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ LSUN = ("lsun-bedroom", "lsun-church", "lsun-conference")
 JOBS = {
     "denoise": Job(Denoising, Recipe(steps=7500, batch=4, size=96), TRAINING_SETS),
     "inpaint": Job(Inpainting, Recipe(steps=5000, batch=4, size=160), LSUN),
-    "colorize": Job(Colorization, Recipe(steps=2500, batch=4, size=208), LSUN),
+    "inpaint-gan": Job(AdversarialInpainting, Recipe(steps=2500, batch=4, size=128, rate=0.003, ema=0.995), LSUN),
+    "colorize": Job(Colorization, Recipe(steps=1800, batch=6, size=208, validate=300), LSUN),
 }
 
 
