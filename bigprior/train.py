@@ -19,8 +19,10 @@ import torch
 
 from bigprior.model_card import CARD, write_card
 from bigprior.phi.implied import ImpliedPhi
+from bigprior.phi.least_squares import LinearPhi, solve
+from bigprior.phi.least_squares import to_bytes as linear_to_bytes
 from bigprior.phi.loss import LOSSES
-from bigprior.phi.network import PhiConfig, to_bytes
+from bigprior.phi.network import PhiConfig, PhiNetwork, to_bytes
 from bigprior.phi.train import Cached, Files, ImageOf, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
 from bigprior.priors.compact.prior import CompactPrior
 from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
@@ -37,6 +39,8 @@ IMPLIED = "implied"
 """Name of the loss of `ImpliedPhi`, which is not one of an image."""
 NOWHERE = Source("", "", 0, 0)
 """The source of an image that a prior is asked about in passing."""
+LEAST_SQUARES = "least-squares"
+"""Name of the loss of `solve`, which has its minimiser in closed form."""
 INPAINTING = ("inpaint-center", "inpaint-random")
 
 
@@ -63,7 +67,7 @@ class Card:
         v = self.validation
         return f"""# {self.name}
 
-A φ-network for **{self.task}**: the share of the prior in every pixel, one channel, 0 < φ < 1.
+A φ-network for **{self.task}**: the share of the prior in every pixel, one channel, in [0,1].
 
 | | |
 | --- | --- |
@@ -71,13 +75,13 @@ A φ-network for **{self.task}**: the share of the prior in every pixel, one cha
 | data-fidelity image f(y) | {self.fidelity} |
 | images | {self.images} |
 | loss | {self.loss} |
-| parameters | {self.parameters} (half precision) |
+| parameters | {self.parameters} |
 | command | `{self.command}` |
 | time | {self.seconds:.0f} s on {self.machine} |
 
 Mean over the held-out images, clipped to [0,1]: PSNR {v["psnr"]:.2f} dB (f {v["psnr_fidelity"]:.2f}, g
 {v["psnr_prior"]:.2f}), {v["gain"]:+.2f} dB over the better of f and g of each image, mean φ {v["phi_mean"]:.3f}.
-The network kept is the average of the last step; recipe and numbers are in `{self.name}.json`.
+Recipe and numbers are in `{self.name}.json`.
 """
 
 
@@ -97,7 +101,10 @@ def parser() -> argparse.ArgumentParser:
     fidelity.add_argument("--fidelity", metavar="MODULE:NAME", help="a function (Observation) → f(y)")
     phi.add_argument("--prior-name", default="", help="what the card calls the prior")
     phi.add_argument("--fidelity-name", default="", help="what the card calls f(y)")
-    phi.add_argument("--loss", choices=[*sorted(LOSSES), IMPLIED], default="relative", help="default: relative")
+    phi.add_argument(
+        "--loss", choices=[*sorted(LOSSES), IMPLIED, LEAST_SQUARES], default="relative", help="default: relative"
+    )
+    phi.add_argument("--ridge", type=float, default=1.0, help=f"of --loss {LEAST_SQUARES} (default: 1)")
     phi.add_argument("--name", default="phi", help="of the weights: NAME.safetensors, NAME.md and NAME.json in --out")
     phi.add_argument("--draws", type=int, default=1, help="degradations of every image (default: 1)")
     phi.add_argument("--held-out", type=int, default=HELD_OUT, help=f"last images of a set, to validate ({HELD_OUT})")
@@ -160,6 +167,8 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     """Train a φ-network."""
     if options.loss == IMPLIED:
         return train_implied(options, given)
+    if options.loss == LEAST_SQUARES and options.task != "colorize":
+        raise SuiteError(f"--loss {LEAST_SQUARES} is for --task colorize: it looks at luma and chroma.")
     began = time.monotonic()
     task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
     fidelity: ImageOf = Files(options.fidelity_images) if options.fidelity_images else lifted
@@ -168,24 +177,31 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))
     pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out,
                        options.unseen)  # fmt: skip
-    config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
-    problem = PhiProblem(config, pairs, options.loss)
-    recipe = _recipe(options)
-    trained = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
-    network = problem.at_work(trained)
-    log = pd.read_csv(options.out / LOG)
+    network: LinearPhi | PhiNetwork
+    if options.loss == LEAST_SQUARES:
+        fitted = time.monotonic()
+        network = solve(pairs[0], options.ridge)
+        recipe, seconds = {"ridge": options.ridge}, time.monotonic() - fitted
+        weights = linear_to_bytes(network)
+    else:
+        config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
+        problem, stated = PhiProblem(config, pairs, options.loss), _recipe(options)
+        trained = train(problem, stated, options.out, options.device, options.resume, lambda s: print(s, flush=True))
+        network = problem.at_work(trained)
+        recipe, seconds = asdict(stated), float(pd.read_csv(options.out / LOG).seconds.iloc[-1])
+        weights = to_bytes(network)
     card = Card(
-        name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=asdict(recipe),
+        name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=recipe,
         prior=options.prior_name or options.prior or options.prior_images,
         fidelity=options.fidelity_name or options.fidelity or options.fidelity_images or "the task's own lift of y",
-        command=f"python -m bigprior.train {shlex.join(given)}", seconds=float(log.seconds.iloc[-1]),
+        command=_command(options, given), seconds=seconds,
         machine=f"{torch.get_num_threads()} thread(s), {platform.machine()}, torch {torch.__version__}",
         images=f"{', '.join(options.sets)}: training split, {len(pairs[0])} pairs to fit, the last "
                f"{options.held_out} images of each set ({len(pairs[1])}) to validate; no test image was read",
-        parameters=sum(p.numel() for p in network.parameters()),
+        parameters=sum(t.numel() for t in network.state_dict().values()),
         validation=evaluate(network, pairs[1]),
     )  # fmt: skip
-    write(options.out, card, to_bytes(network))
+    write(options.out, card, weights)
     print(f"{options.out / options.name}.safetensors, {time.monotonic() - began:.0f} s in all")
     return 0
 

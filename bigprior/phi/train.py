@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from bigprior.fusion import fuse
@@ -272,7 +272,7 @@ class PhiProblem(Problem[PhiNetwork, Pair]):
 
 
 @torch.no_grad()
-def evaluate(network: PhiNetwork, pairs: Sequence[Pair]) -> dict[str, float]:
+def evaluate(network: nn.Module, pairs: Sequence[Pair]) -> dict[str, float]:
     """Return means over pairs: PSNR of x̂, f and g (clipped to [0,1]), x̂'s gain over the better of them, and φ."""
     rows = []
     for pair in pairs:

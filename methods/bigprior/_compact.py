@@ -10,43 +10,45 @@ import torch
 from torch import Tensor
 
 from bigprior.denoiser import untrained
-from bigprior.domains import LumaChroma
 from bigprior.fusion import Restoration
 from bigprior.phi.implied import LEAST, without_own
+from bigprior.phi.least_squares import LinearPhi, load_linear
 from bigprior.phi.network import PhiNetwork, load_phi, shipped
 from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
 from datasets.observation import Identity, Luma, Masking, Observation
 from methods.base import Method, noise_level
-from methods.classic._colorization import load_table, look_up
+from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow
 from methods.classic.harmonic import Harmonic
 from methods.supervised._trained import Precision
 from methods.supervised.chroma_cnn import ChromaCnn
 from methods.supervised.gated_cnn import GatedCnn
 from methods.supervised.unet_blind import UNetBlind
 
-CHROMA = "lsun"
-"""The chroma table of f in colorization: that of all three LSUN training sets."""
-DENOISER = UNetBlind()
-NETWORKS = {Identity: "phi-compact-denoise", Masking: "phi-compact-inpaint", Luma: "phi-compact-colorize"}
+USUAL = ChromaGivenLumaRow()
+"""f in colorization: the table of all three LSUN training sets."""
+DENOISER, COLOURS = UNetBlind(), ChromaCnn()
+NETWORKS: dict[type, str] = {
+    Identity: "phi-compact-denoise",
+    Masking: "phi-compact-inpaint",
+    Luma: "phi-compact-colorize",
+}
 """Operator → the shipped φ-network."""
 
 
 def fidelity(observation: Observation) -> Tensor:
     """Return f(y) (N,C,H,W), which no network made: y; its harmonic extension into holes (the row `harmonic`); in
     colorization its luma with the usual chroma of that luma and height in the image (`chroma-given-luma-row`)."""
-    y = observation.y
     if isinstance(observation.operator, Masking):
         return Harmonic().restore(observation).image
     if isinstance(observation.operator, Luma):
-        chroma = look_up(load_table(CHROMA, "luma_row").to(y), y)
-        return LumaChroma().synthesis(torch.cat([y, chroma], dim=1))
-    return y
+        return USUAL.restore(observation).image
+    return observation.y
 
 
 def belief(observation: Observation, precision: Precision = "bfloat16") -> Tensor:
     """Return what the shipped priors believe of x (N,C,H,W), given y; two of the φ-networks learn from it.
 
-    Noise: E[x | y] of the compact prior, whose expert for weak noise is the network of the row `unet-blind`. Holes and
+    Noise: E[x | y] of the compact prior, whose expert for it is the network of the row `unet-blind`. Holes and
     colours: the fill of the network of `gated-cnn`, and the median chroma of that of `chroma-cnn`, which were trained
     for nothing else. They know more of holes and colours than the compact prior does: see the row `compact-prior`.
     """
@@ -68,7 +70,7 @@ def parts(observation: Observation, precision: Precision) -> Restoration:
     """Return the fusion of `bigprior`: see there."""
     f = fidelity(observation)
     restored = belief(observation, precision)
-    network = _network(NETWORKS[type(observation.operator)], f.device)
+    network = _network(type(observation.operator), f.device)
     with torch.no_grad():
         if not isinstance(observation.operator, Identity):
             phi = network(f, restored, observation.mask, f.new_zeros(len(f)))
@@ -80,8 +82,9 @@ def parts(observation: Observation, precision: Precision) -> Restoration:
 
 
 @cache
-def _network(name: str, device: torch.device) -> PhiNetwork:
-    return load_phi(shipped(name)).to(device)
+def _network(operator: type, device: torch.device) -> PhiNetwork | LinearPhi:
+    load = load_linear if operator is Luma else load_phi
+    return load(shipped(NETWORKS[operator])).to(device)
 
 
 class Compact(Method):
@@ -102,6 +105,6 @@ class Compact(Method):
             WEIGHTS,
             *DENOISER.weights(),
             *GatedCnn().weights(),
-            *ChromaCnn().weights(),
+            *COLOURS.weights(),
             *(shipped(name) for name in NETWORKS.values()),
         )

@@ -27,8 +27,10 @@ class Bigprior(Compact):
 
     What one generative prior believes in all of these tasks is the row `compact-prior`.
 
-    The φ-networks are trained on the training splits of LSUN (`bigprior/weights/phi-compact-*.md`); those of holes and
-    colours on the error of x̂ over that of the better of f and g, with no term that asks for a small φ.
+    φ is learned on the training splits of LSUN (`bigprior/weights/phi-compact-*.md`): in holes by a network, on the
+    error of x̂ over that of the better of f and g; for colours in closed form, on the error of x̂ itself, from what
+    members of g say of images that they have not seen (`bigprior.phi.least_squares`, `methods.bigprior._unseen`).
+    No term asks for a small φ.
 
     Attributes:
         precision: of the prior's convolutions.
@@ -39,7 +41,7 @@ class Bigprior(Compact):
     """
 
     name: ClassVar[str] = "bigprior"
-    summary: ClassVar[str] = "learned fusion of the data with the compact prior"
+    summary: ClassVar[str] = "learned fusion of the data with our priors: the compact one, and an expert for each task"
     citation: ClassVar[str] = "M. El Helou, S. Süsstrunk, BIGPrior, IEEE TIP 2022; prior and φ of this suite"
 
     precision: Precision = "float32"

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bigprior.fusion import Restoration
-from bigprior.networks import GatedUNet
 from datasets.observation import Observation
-from methods.supervised._chroma import colorize, untrained
+from methods.supervised._chroma import ChromaEnsemble, colorize, untrained
 from methods.supervised._trained import Precision, Trained
 
 
 @dataclass(frozen=True)
-class ChromaCnn(Trained[GatedUNet]):
-    """x̂ = (y, C(y)) in luma and chroma: C a U-Net of gated convolutions that sees luma and the row of a pixel.
+class ChromaCnn(Trained[ChromaEnsemble]):
+    """x̂ = (y, C(y)) in luma and chroma: C the mean of three U-Nets that see luma and the row of a pixel.
 
     The luma of the result, before it is clipped, is y. Trained on the training splits of LSUN for the mean distance in
     the CIE ab plane, whose minimiser is the geometric median of the plausible colours (`weights/chroma-cnn.md`).
@@ -27,7 +26,7 @@ class ChromaCnn(Trained[GatedUNet]):
     """
 
     name: ClassVar[str] = "chroma-cnn"
-    summary: ClassVar[str] = "our gated U-Net from luma to chroma, trained on LSUN"
+    summary: ClassVar[str] = "our three gated U-Nets from luma to chroma, trained on LSUN"
     citation: ClassVar[str] = "this suite, after R. Zhang et al., Colorful image colorization, ECCV 2016"
     tasks: ClassVar[tuple[str, ...]] = ("colorize",)
     stem: ClassVar[str] = "chroma-cnn"

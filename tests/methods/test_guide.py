@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from bigprior.training import Recipe, step_random
+from methods.supervised._chroma import MEMBERS
 from methods.supervised.problems import guide
 from methods.supervised.problems.colorize import Colorization
 from methods.supervised.problems.guide import FEATURES, GRID, Seen
@@ -48,14 +49,27 @@ def test_a_network_that_tells_the_features_has_less_to_learn() -> None:
     assert batch.features is not None
     loss = problem.loss(network, batch, 0.0)
     alone = problem.loss(network, batch._replace(features=None), 0.0)
-    assert 0 <= float(loss - alone) <= 4  # w (1 − cosine)
+    assert 0 <= (loss - alone).item() <= 4  # w (1 − cosine)
     loss.backward()
-    assert network.guide.weight.grad is not None
-    assert float(network.guide.weight.grad.abs().sum()) > 0
-    assert float(sum(p.grad.abs().sum() for p in network.unet.middle.parameters() if p.grad is not None)) > 0
+    for part in [*network.guides, *(member.middle for member in network.ensemble.each())]:
+        assert float(sum(p.grad.abs().sum() for p in part.parameters() if p.grad is not None)) > 0
+
+
+def test_a_member_never_learns_from_its_share_of_the_images() -> None:
+    problem = Colorization(PHOTOGRAPHS, guide=0.0)
+    torch.manual_seed(0)
+    network = problem.network()
+    batch = problem.batch(step_random(0, 0), Recipe(steps=1, batch=4, size=96))
+    for number in range(MEMBERS):
+        network.zero_grad()
+        problem.loss(network, batch._replace(number=torch.full((4,), number + MEMBERS)), 0.0).backward()
+        learned = [any(p.grad is not None for p in member.parameters()) for member in network.ensemble.each()]
+        assert learned == [k != number for k in range(MEMBERS)]
 
 
 def test_the_guide_is_not_shipped() -> None:
     network = Colorization(PHOTOGRAPHS).network()
     kept = Colorization(PHOTOGRAPHS).kept(network)
-    assert set(kept.state_dict()) == {n.removeprefix("unet.") for n in network.state_dict() if n.startswith("unet.")}
+    assert set(kept.state_dict()) == {
+        n.removeprefix("ensemble.") for n in network.state_dict() if n.startswith("ensemble.")
+    }

@@ -199,6 +199,7 @@ SHIPPED = {
     "unet-250-bedroom": (8_000_000, denoiser.untrained),
     "gated-cnn": (6_000_000, _gated.untrained),
     "gated-cnn-250-bedroom": (6_000_000, _gated.untrained),
+    "gated-gan": (6_000_000, _gated.untrained),
     "chroma-cnn": (6_000_000, _chroma.untrained),
     "chroma-cnn-250-bedroom": (6_000_000, _chroma.untrained),
 }
@@ -228,6 +229,7 @@ def test_every_trained_method_has_its_file() -> None:
                 "unet-blind-250",
                 "gated-cnn",
                 "gated-cnn-250",
+                "gated-gan",
                 "chroma-cnn",
                 "chroma-cnn-250",
             ),
@@ -236,6 +238,20 @@ def test_every_trained_method_has_its_file() -> None:
     }
     assert stems == set(SHIPPED)
     assert {file.stem for file in _trained.FOLDER.glob("*.safetensors")} == set(SHIPPED)
+
+
+def test_the_ensemble_is_the_mean_of_its_members_and_of_mirror_images() -> None:
+    ensemble = _trained.read(_trained.FOLDER / "chroma-cnn.safetensors", _chroma.untrained)
+    x = Luma().forward(photograph(48, 64))
+    with torch.inference_mode():
+        together = _chroma.colorize(ensemble, x)
+        torch.testing.assert_close(_chroma.colorize(ensemble, x.flip(-1)), together.flip(-1), rtol=0, atol=1e-5)
+        alone = [_chroma.colorize(ensemble.held_from(k), x) for k in range(_chroma.MEMBERS)]
+        torch.testing.assert_close(torch.stack(alone).mean(dim=0), together, rtol=0, atol=1e-5)
+        torch.testing.assert_close(_chroma.colorize(ensemble.held_from(_chroma.MEMBERS), x), alone[0])
+        both = [_chroma.colorize(ensemble.each()[1], x), _chroma.colorize(ensemble.each()[1], x.flip(-1)).flip(-1)]
+    torch.testing.assert_close((both[0] + both[1]) / 2, alone[1], rtol=0, atol=1e-5)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
 
 
 def test_a_gray_image_is_inpainted_gray() -> None:

@@ -16,7 +16,7 @@ from bigprior.networks import GatedUNet
 from bigprior.training import Problem, Recipe
 from datasets.observation import Luma
 from datasets.training_images import TrainingImages
-from methods.supervised._chroma import colorize, untrained
+from methods.supervised._chroma import MEMBERS, ChromaEnsemble, colorize, untrained
 from methods.supervised.problems.guide import FEATURES, GRID, Seen
 
 EXPOSURE = (0.75, 1.25)
@@ -25,18 +25,22 @@ THRESHOLDS = 150
 
 
 class Guided(nn.Module):
-    """The colorization network, and what tells features of VGG16 from its coarsest level while it is trained."""
+    """The colorization networks, and what tells features of VGG16 from their coarsest levels while they are trained."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.unet = untrained()
-        self.guide = nn.Conv2d(self.unet.coarsest, FEATURES, 1)
+        self.ensemble = untrained()
+        self.guides = nn.ModuleList(nn.Conv2d(member.coarsest, FEATURES, 1) for member in self.ensemble.each())
 
 
 class Coloured(NamedTuple):
-    """Clean crops (N,3,S,S), and the directions (N,FEATURES,S/16,S/16) that the network is to tell, if it is guided."""
+    """Clean crops (N,3,S,S), the numbers (N,) of their images in their sets, and the features to be told.
+
+    The features are directions (N,FEATURES,S/16,S/16), or None if the network is not guided.
+    """
 
     clean: Tensor
+    number: Tensor
     features: Tensor | None
 
 
@@ -48,7 +52,9 @@ class Colorization(Problem[Guided, Coloured]):
     so the first term is AuC but for rounding. Its minimiser is the geometric median of the plausible colours of a
     pixel, which is less gray than their mean and grayer than any of them.
 
-    The second term makes the network tell from luma alone what VGG16 sees in the colour image: what things are. A few
+    Both are means over the members of the ensemble and the crops that they may see (`ChromaEnsemble`).
+
+    The second term makes a network tell from luma alone what VGG16 sees in the colour image: what things are. A few
     hundred images teach colours by heart long before they teach things: with w = 0, AuC of images that validate is best
     after 4000 of 8000 steps.
 
@@ -63,29 +69,39 @@ class Colorization(Problem[Guided, Coloured]):
     def network(self) -> Guided:
         return Guided()
 
-    def kept(self, network: Guided) -> GatedUNet:
-        return network.unet
+    def kept(self, network: Guided) -> ChromaEnsemble:
+        return network.ensemble
 
     def batch(self, random: np.random.Generator, recipe: Recipe) -> Coloured:
         crops = self.images.upright_on_a_grid(random, recipe.batch, recipe.size, GRID)
         exposure = torch.from_numpy(random.uniform(*EXPOSURE, (recipe.batch, 1, 1, 1)).astype(np.float32))
         clean = (torch.stack([crop.image for crop in crops]) * exposure).clamp_(0, 1)
+        number = torch.tensor([crop.number for crop in crops])
         if not self.guide:
-            return Coloured(clean, None)
-        return Coloured(clean, torch.stack([self._seen.of(crop, recipe.size) for crop in crops]))
+            return Coloured(clean, number, None)
+        return Coloured(clean, number, torch.stack([self._seen.of(crop, recipe.size) for crop in crops]))
 
     def loss(self, network: Guided, batch: Coloured, progress: float) -> Tensor:
+        losses = []
+        for k, (member, guide) in enumerate(zip(network.ensemble.each(), network.guides, strict=True)):
+            seen = batch.number % MEMBERS != k
+            if bool(seen.any()):
+                features = None if batch.features is None else batch.features[seen]
+                losses.append(self._loss_of(member, guide, batch.clean[seen], features))
+        return torch.stack(losses).mean()
+
+    def _loss_of(self, member: GatedUNet, guide: nn.Module, clean: Tensor, features: Tensor | None) -> Tensor:
         coarsest: list[Tensor] = []
-        hook = network.unet.middle.register_forward_hook(lambda _module, _inputs, output: coarsest.append(output))
-        restored = colorize(network.unet, Luma().forward(batch.clean))
+        hook = member.middle.register_forward_hook(lambda _module, _inputs, output: coarsest.append(output))
+        restored = colorize(member, Luma().forward(clean))
         hook.remove()
-        with torch.autocast(batch.clean.device.type, enabled=False):
-            distance = ab_distance(restored, batch.clean).mean() / UNIT
-        if batch.features is None:
+        with torch.autocast(clean.device.type, enabled=False):
+            distance = ab_distance(restored, clean).mean() / UNIT
+        if features is None:
             return distance
-        told = network.guide(coarsest[0])
-        with torch.autocast(batch.clean.device.type, enabled=False):
-            return distance + self.guide * (1 - cosine_similarity(told.float(), batch.features, dim=1).mean())
+        told = guide(coarsest[0])
+        with torch.autocast(clean.device.type, enabled=False):
+            return distance + self.guide * (1 - cosine_similarity(told.float(), features, dim=1).mean())
 
     @cached_property
     def _seen(self) -> Seen:
@@ -95,7 +111,7 @@ class Colorization(Problem[Guided, Coloured]):
     def validate(self, network: Guided) -> dict[str, float]:
         """AuC in %, PSNR in dB (the median over images) and colourfulness, that of the truth beside it."""
         clean = torch.stack([image for images in self.images.validation() for image in images])
-        restored = torch.cat([colorize(network.unet, Luma().forward(x)) for x in clean.split(8)])
+        restored = torch.cat([colorize(network.ensemble, Luma().forward(x)) for x in clean.split(8)])
         restored = (restored.clamp(0, 1) * 255).round() / 255
         distance = (chroma_plane(restored) - chroma_plane(clean)).square().sum(dim=1).sqrt()
         psnr = -10 * (restored - clean).square().mean(dim=(1, 2, 3)).clamp_min(1e-8).log10()
