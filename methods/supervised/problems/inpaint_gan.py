@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import adaptive_avg_pool2d, leaky_relu, normalize, relu
+from torch.nn.functional import adaptive_avg_pool2d, normalize, relu
 
 from bigprior.networks import GatedUNet
 from bigprior.priors.perceptual import vgg16_layers
@@ -49,17 +49,12 @@ class Critic(nn.Module):
         return [layer(unit * channels**0.5) for layer, unit, channels in pairs]
 
 
-class _Leaky(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return leaky_relu(x, SLOPE)
-
-
 def _head(channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, WIDTH, 1),
-        _Leaky(),
+        nn.LeakyReLU(SLOPE),
         nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
-        _Leaky(),
+        nn.LeakyReLU(SLOPE),
         nn.Conv2d(WIDTH, 1, 1),
     )
 
