@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from bigprior.checkpoints import check_shapes, read_safetensors, shapes_of
 from bigprior.muon import Muon
 from datasets.errors import SuiteError
 from datasets.files import write_atomically
@@ -63,6 +63,8 @@ class Problem(ABC, Generic[Network, Batch]):
 
     selection: ClassVar[str]
     """The validation score that a progress line and the curve show."""
+    fresh: ClassVar[tuple[str, ...]] = ()
+    """First parts of the names of weights that are random whatever the training begins with."""
 
     @abstractmethod
     def network(self) -> Network:
@@ -125,7 +127,7 @@ def train(
     torch.manual_seed(recipe.seed)
     network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        _begin(problem.kept(network), start)
+        _begin(problem.kept(network), start, problem.fresh)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
     optimizer = Muon(network.parameters())
     step, seconds, total, log = 0, 0.0, 0.0, []
@@ -206,12 +208,11 @@ def save_weights(network: nn.Module, file: Path) -> None:
     write_atomically(file, safetensors.torch.save(half))
 
 
-def _begin(network: nn.Module, file: Path) -> None:
-    try:
-        network.load_state_dict(safetensors.torch.load_file(file))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"cannot begin with {file}, it holds no weights of this network: {reason}.") from error
+def _begin(network: nn.Module, file: Path, fresh: Collection[str]) -> None:
+    random = {name: value for name, value in network.state_dict().items() if name.partition(".")[0] in fresh}
+    found = random | read_safetensors(file)
+    check_shapes(file, f"what a {type(network).__name__} of this training can begin with", found, shapes_of(network))
+    network.load_state_dict(found)
 
 
 def _comparable(recipe: Recipe) -> dict[str, float]:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from bigprior.checkpoints import filled, read_safetensors
 from bigprior.domains import LumaChroma
-from bigprior.phi.paper_backbone import check_layout
 from bigprior.phi.train import Pair
-from datasets.errors import SuiteError
 
 CELL = 8
 """φ is decided on cells of CELL×CELL pixels and interpolated bilinearly."""
@@ -120,13 +118,5 @@ def load_linear(path: str | Path) -> LinearPhi:
     Raises:
         SuiteError: there is no such file, or it holds something else (the first missing and unexpected key are named).
     """
-    try:
-        state = load_file(path)
-    except FileNotFoundError:
-        raise SuiteError(f"φ '{path}' is not there: fit it with `python -m bigprior.train phi`.") from None
-    except (OSError, SafetensorError) as error:
-        raise SuiteError(f"'{path}' cannot be read as safetensors ({error}).") from error
-    phi = LinearPhi()
-    check_layout(Path(path), phi.state_dict(), state)
-    phi.load_state_dict(state)
-    return phi
+    state = read_safetensors(path, "fit it with `python -m bigprior.train phi`")
+    return filled(LinearPhi(), path, "a linear φ", state)

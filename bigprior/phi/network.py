@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigprior.phi.paper_backbone import check_layout
+from bigprior.checkpoints import filled
 from datasets.errors import SuiteError
 
 LOGIT_LIMIT = 6.0
@@ -138,12 +138,10 @@ def load_phi(path: str | Path) -> PhiNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})["config"])
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
         network = PhiNetwork(PhiConfig(**config | {"widths": tuple(config["widths"])}))
     except FileNotFoundError:
         raise SuiteError(f"φ-network '{path}' is not there: train it with `python -m bigprior.train phi`.") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise SuiteError(f"'{path}' is not a φ-network of this suite ({type(error).__name__}: {error}).") from error
-    check_layout(path, network.state_dict(), state)
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
+    return filled(network, path, "a φ-network of its own configuration", state)

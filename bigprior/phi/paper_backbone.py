@@ -7,14 +7,12 @@ Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", IEEE TIP 
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
+from bigprior.checkpoints import filled, read_state_dict
 from bigprior.fusion import Restoration
-from datasets.errors import SuiteError
 
 SHIFT = 0.5
 """The released networks were trained on images in [−½, ½]."""
@@ -74,42 +72,14 @@ def load_released(path: str | Path) -> PaperBackbone:
         SuiteError: there is no such file, it is not a state dict, or its layout is another one (the first missing and
             the first unexpected key are named).
     """
-    path = Path(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise SuiteError(
-            f"checkpoint '{path}' is not there: the released ones are net_data/<experiment>_1/net_24.pth of "
-            "github.com/majedelhelou/BIGPrior."
-        ) from None
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SuiteError(f"checkpoint '{path}' cannot be read ({_first_line(error)}): download it again.") from error
-    if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
-        raise SuiteError(f"checkpoint '{path}' is not a state dict of tensors: give a released net_24.pth.")
+    state = read_state_dict(
+        path,
+        "the released ones are net_data/<experiment>_1/net_24.pth of github.com/majedelhelou/BIGPrior",
+    )
     state = {key.removeprefix(PREFIX): value for key, value in state.items()}
     first = state.get("dncnn.0.weight")
     network = PaperBackbone(first.shape[1] if first is not None and first.ndim == 4 else 3)
-    check_layout(path, network.state_dict(), state)
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
-
-
-def check_layout(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
-    """Compare the keys and shapes of a checkpoint with those of a network.
-
-    Raises:
-        SuiteError: they differ; the first missing and the first unexpected key, or the first wrong shape, is named.
-    """
-    missing = [key for key in expected if key not in found]
-    unexpected = [key for key in found if key not in expected]
-    told = [f"{kind} key '{keys[0]}'" for kind, keys in (("missing", missing), ("unexpected", unexpected)) if keys]
-    told += [
-        f"'{key}' of shape {tuple(found[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in found and found[key].shape != value.shape
-    ][: not told]
-    if told:
-        raise SuiteError(f"checkpoint '{path}' has another layout: {', '.join(told)}.")
+    return filled(network, path, "a φ-network of the paper", state)
 
 
 def restore_released(network: PaperBackbone, y: Tensor, prior: Tensor) -> Restoration:
@@ -122,7 +92,3 @@ def restore_released(network: PaperBackbone, y: Tensor, prior: Tensor) -> Restor
     """
     phi = network(y)
     return Restoration.fused(y.expand_as(phi), prior, phi)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bigprior.checkpoints import check_shapes, read_state_dict
 from datasets.errors import SuiteError
 from datasets.fetch import cache_folder
 
@@ -90,18 +90,8 @@ class Layout:
         Raises:
             SuiteError: names the first missing and the first unexpected key, or the first tensor of a wrong shape.
         """
-        shapes = self.shapes()
-        wrong = [f"the first missing key is '{key}'" for key in shapes if key not in state][:1]
-        wrong += [f"the first unexpected key is '{key}'" for key in state if key not in shapes][:1]
-        if not wrong:
-            wrong = [
-                f"'{key}' has the shape {tuple(state[key].shape)} instead of {shape}"
-                for key, shape in shapes.items()
-                if tuple(state[key].shape) != shape
-            ][:1]
-        if wrong:
-            side = self.resolution
-            raise SuiteError(f"{name} is not a PGGAN generator of {side}×{side} in its layout: {'; '.join(wrong)}.")
+        what = f"a PGGAN generator of {self.resolution}×{self.resolution} in its layout"
+        check_shapes(name, what, state, self.shapes())
 
 
 class PGGAN:
@@ -260,11 +250,6 @@ def load(
     path, absent = checkpoint(name), missing(name)
     if absent is not None:
         raise SuiteError(f"PGGAN {name}: {absent}.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise SuiteError(f"{path} cannot be read as a state dict ({type(error).__name__}): get it again.") from error
-    if not isinstance(state, Mapping):
-        raise SuiteError(f"{path} holds a {type(state).__name__} instead of a state dict.")
+    state = read_state_dict(path)
     layout.check(state, str(path))
     return PGGAN(state, layout, device, dtype)

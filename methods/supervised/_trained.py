@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from datasets.errors import SuiteError
+from bigprior.checkpoints import filled, read_safetensors
 from methods.base import Method
-from methods.supervised._weights import check_shapes
 
 FOLDER = Path(__file__).with_name("weights")
 TILE = 768
@@ -32,15 +29,9 @@ def read(file: Path, untrained: Callable[[], N]) -> N:
     Raises:
         SuiteError: the file cannot be read, or is not of this network; then it says what was found and expected.
     """
-    try:
-        found = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise SuiteError(f"{file} cannot be read as safetensors ({error}).") from error
     network = untrained()
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    check_shapes(file, f"the {type(network).__name__} that `{untrained.__module__}` describes", found, expected)
-    network.load_state_dict(found)
-    return network.eval().requires_grad_(False)
+    what = f"the {type(network).__name__} that `{untrained.__module__}` describes"
+    return filled(network, file, what, read_safetensors(file))
 
 
 @cache

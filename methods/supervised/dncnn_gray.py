@@ -9,13 +9,13 @@ from typing import ClassVar
 
 import torch
 
+from bigprior.checkpoints import check_shapes, read_state_dict
 from bigprior.fusion import Restoration
 from bigprior.tiles import tiled
 from datasets.observation import Observation
 from datasets.task import Task
 from methods.supervised._chain import Chain, chain_shapes
 from methods.supervised._published import Published
-from methods.supervised._weights import check_shapes, read_state_dict
 
 SIGMA = 25
 """The noise level it was trained for, on the 0–255 scale."""

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import torch
 
+from bigprior.checkpoints import check_shapes
 from bigprior.tiles import Network
 from methods.supervised._chain import Chain, chain_shapes
+from methods.supervised._matconvnet import read_matconvnet
 from methods.supervised._published import NoiseMapped
-from methods.supervised._weights import check_shapes, read_matconvnet
 
 DEPTH = 20
 CONVOLUTIONS = chain_shapes([f"conv{2 * k}" for k in range(1, DEPTH + 1)], (4, *[64] * (DEPTH - 1), 3))

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from bigprior.checkpoints import check_shapes
 from bigprior.tiles import Network
 from methods.supervised._chain import Chain, chain_shapes
+from methods.supervised._matconvnet import read_matconvnet
 from methods.supervised._published import NoiseMapped
-from methods.supervised._weights import check_shapes, read_matconvnet
 
 DEPTH = 12
 CONVOLUTIONS = chain_shapes([f"conv{2 * k + 1}" for k in range(1, DEPTH + 1)], (13, *[96] * (DEPTH - 1), 12))

@@ -261,5 +261,5 @@ def test_a_short_training_learns(tmp_path: Path) -> None:
 def test_a_foreign_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="not there"):
         load_prior(tmp_path / "nothing.safetensors")
-    with pytest.raises(SuiteError, match="another layout"):
+    with pytest.raises(SuiteError, match="is not the network of the compact prior"):
         load_prior(FOLDER / "gated-cnn.safetensors")

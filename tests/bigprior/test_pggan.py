@@ -155,24 +155,24 @@ def test_a_wrong_layout_names_the_first_missing_and_the_first_unexpected_key(fol
     newer = {key.replace(".conv.weight", ".weight").replace(".wscale.bias", ".bias"): tensor
              for key, tensor in official_state().items()}  # fmt: skip
     torch.save(newer, pggan.checkpoint("bedroom256"))
-    with pytest.raises(SuiteError, match=r"missing key is 'layer0\.conv\.weight'.*unexpected key is 'layer0\.weight'"):
+    with pytest.raises(SuiteError, match=r"first: 'layer0\.weight'.*first: 'layer0\.conv\.weight'"):
         pggan.load("bedroom256", SMALL)
 
 
 def test_a_wrong_shape_is_named(folder: Path) -> None:
     torch.save(official_state(Layout(32, 16, 256, 8)), pggan.checkpoint("bedroom256"))
-    with pytest.raises(SuiteError, match=r"'layer0\.conv\.weight' has the shape \(8, 16, 4, 4\) instead of \(16, 16"):
+    with pytest.raises(SuiteError, match=r"'layer0\.conv\.weight' has the shape \(8, 16, 4, 4\), expected \(16, 16"):
         pggan.load("bedroom256", SMALL)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
 def test_a_damaged_file_is_refused(folder: Path, content: bytes) -> None:
     pggan.checkpoint("bedroom256").write_bytes(content)
-    with pytest.raises(SuiteError, match="cannot be read as a state dict"):
+    with pytest.raises(SuiteError, match="is no state dict"):
         pggan.load("bedroom256", SMALL)
 
 
 def test_a_file_that_holds_something_else_is_refused(folder: Path) -> None:
     torch.save([1, 2], pggan.checkpoint("bedroom256"))
-    with pytest.raises(SuiteError, match="holds a list"):
+    with pytest.raises(SuiteError, match="holds more than tensors"):
         pggan.load("bedroom256", SMALL)

@@ -85,10 +85,12 @@ def test_layouts_that_are_not_the_papers(tmp_path: Path) -> None:
     state = random_state(3)
     moved = {key.replace("dncnn.2.weight", "conv.2.weight"): value for key, value in state.items()}
     torch.save(moved, path)
-    with pytest.raises(SuiteError, match=r"missing key 'dncnn\.2\.weight', unexpected key 'conv\.2\.weight'"):
+    with pytest.raises(SuiteError, match=r"first: 'conv\.2\.weight'.*first: 'dncnn\.2\.weight'"):
         load_released(path)
     torch.save(state | {PREFIX + "dncnn.47.weight": torch.zeros(1, 64, 3, 3)}, path)
-    with pytest.raises(SuiteError, match=r"'dncnn\.47\.weight' of shape \(1, 64, 3, 3\) instead of \(3, 64, 3, 3\)"):
+    with pytest.raises(
+        SuiteError, match=r"\.47\.weight' has the shape \(1, 64, 3, 3\), expected \(3, 64, 3, 3\)"
+    ):
         load_released(path)
 
 
@@ -97,10 +99,10 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
         load_released(tmp_path / "none.pth")
     path = tmp_path / "net.pth"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(SuiteError, match="cannot be read"):
+    with pytest.raises(SuiteError, match="is no state dict"):
         load_released(path)
     torch.save([torch.zeros(1)], path)
-    with pytest.raises(SuiteError, match="not a state dict"):
+    with pytest.raises(SuiteError, match="holds more than tensors"):
         load_released(path)
 
 
@@ -112,7 +114,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
             return Path.touch, (Path(mark),)  # type: ignore[return-value]
 
     path.write_bytes(pickle.dumps(Bomb(), protocol=2))
-    with pytest.raises(SuiteError, match="cannot be read"):
+    with pytest.raises(SuiteError, match="is no state dict"):
         load_released(path)
     assert not mark.exists()
 

@@ -91,7 +91,7 @@ def test_begins_with_the_weights_of_an_earlier_training(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
     save_file({"0.weight": torch.zeros(20, 3, 3, 3)}, foreign)
     for file in (foreign, tmp_path / "nowhere.safetensors"):
-        with pytest.raises(SuiteError, match=f"cannot begin with .*{file.name}"):
+        with pytest.raises(SuiteError, match=file.name):
             train(Smoothing(), still, tmp_path / "c", say=quiet, start=file)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from benchmarks.published import published_psnr
 from benchmarks.rows import available, select
 from benchmarks.scoring import Scorer
+from bigprior.checkpoints import check_shapes, read_state_dict
 from bigprior.tiles import TILE
 from datasets import fetch
 from datasets.dataset import get_dataset
@@ -28,8 +29,8 @@ from methods.classic.bm3d_package import bm3d_package
 from methods.registry import get_method
 from methods.supervised import dncnn_gray, fdncnn_color, ffdnet_color
 from methods.supervised._chain import Chain, chain_shapes
+from methods.supervised._matconvnet import read_matconvnet
 from methods.supervised._published import NoiseMapped, Published
-from methods.supervised._weights import check_shapes, read_matconvnet, read_state_dict
 from methods.supervised.dncnn_gray import DnCNNGray
 from methods.supervised.fdncnn_color import FDnCNNColor
 from methods.supervised.ffdnet_color import FFDNetColor, from_sub_images, to_sub_images

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from bigprior.checkpoints import filled, read_safetensors
 from bigprior.denoiser import denoise_both_ways
 from bigprior.networks import BiasFreeUNet
-from bigprior.phi.paper_backbone import check_layout
 from bigprior.priors.base import (
     GenerativePrior,
     Inversion,
@@ -26,7 +24,6 @@ from bigprior.priors.base import (
     measure,
 )
 from bigprior.priors.compact.means import GRAY, Knowledge, estimate, untrained
-from datasets.errors import SuiteError
 from datasets.observation import Identity, Luma, Masking, Observation
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "compact-prior.safetensors"
@@ -45,16 +42,8 @@ def load_prior(
 
 @cache
 def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
-    try:
-        state = {name: tensor.float() for name, tensor in load_file(file).items()}
-    except FileNotFoundError:
-        raise SuiteError(f"'{file}' is not there: train it with `python -m bigprior.train prior`.") from None
-    except (OSError, SafetensorError) as error:
-        raise SuiteError(f"'{file}' cannot be read as safetensors ({error}).") from error
-    network = untrained()
-    check_layout(file, network.state_dict(), state)
-    network.load_state_dict(state)
-    network.requires_grad_(False).eval()
+    state = read_safetensors(file, "train it with `python -m bigprior.train prior`")
+    network = filled(untrained(), file, "the network of the compact prior", state)
     return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

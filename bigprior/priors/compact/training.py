@@ -9,14 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from bigprior.checkpoints import check_shapes, read_safetensors, shapes_of
 from bigprior.holes import random_hole
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import Knowledge, estimate, untrained
 from bigprior.training import Problem, Recipe
-from datasets.errors import SuiteError
 from datasets.observation import Luma, Masking
 from datasets.task import Key
 from datasets.tasks.inpaint_center import InpaintCenter
@@ -147,13 +146,12 @@ def warm(network: BiasFreeUNet, file: Path) -> BiasFreeUNet:
     Raises:
         SuiteError: the file is of another network.
     """
-    state = {name: tensor.float() for name, tensor in load_file(file).items()}
+    state = read_safetensors(file)
     head = network.head.weight.detach().clone().zero_()
-    head[:, :4] = state.get("head.weight", head)[:, :4]
-    try:
-        network.load_state_dict(state | {"head.weight": head})
-    except RuntimeError as error:
-        raise SuiteError(f"{file} is not a denoiser of this width: {error}") from error
+    known = head[:, :4]
+    check_shapes(file, "a denoiser of this width", state, shapes_of(network) | {"head.weight": tuple(known.shape)})
+    known.copy_(state["head.weight"])
+    network.load_state_dict(state | {"head.weight": head})
     return network
 
 
