@@ -88,9 +88,7 @@ def test_layouts_that_are_not_the_papers(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=r"first: 'conv\.2\.weight'.*first: 'dncnn\.2\.weight'"):
         load_released(path)
     torch.save(state | {PREFIX + "dncnn.47.weight": torch.zeros(1, 64, 3, 3)}, path)
-    with pytest.raises(
-        SuiteError, match=r"\.47\.weight' has the shape \(1, 64, 3, 3\), expected \(3, 64, 3, 3\)"
-    ):
+    with pytest.raises(SuiteError, match=r"\.47\.weight' has the shape \(1, 64, 3, 3\), expected \(3, 64, 3, 3\)"):
         load_released(path)
 
 
