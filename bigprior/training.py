@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -63,8 +63,6 @@ class Problem(ABC, Generic[Network, Batch]):
 
     selection: ClassVar[str]
     """The validation score that a progress line and the curve show."""
-    fresh: ClassVar[tuple[str, ...]] = ()
-    """First parts of the names of weights that are random whatever the training begins with."""
 
     @abstractmethod
     def network(self) -> Network:
@@ -127,7 +125,7 @@ def train(
     torch.manual_seed(recipe.seed)
     network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        _begin(problem.kept(network), start, problem.fresh)
+        _begin(problem.kept(network), start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
     optimizer = Muon(network.parameters())
     step, seconds, total, log = 0, 0.0, 0.0, []
@@ -208,9 +206,8 @@ def save_weights(network: nn.Module, file: Path) -> None:
     write_atomically(file, safetensors.torch.save(half))
 
 
-def _begin(network: nn.Module, file: Path, fresh: Collection[str]) -> None:
-    random = {name: value for name, value in network.state_dict().items() if name.partition(".")[0] in fresh}
-    found = random | read_safetensors(file)
+def _begin(network: nn.Module, file: Path) -> None:
+    found = read_safetensors(file)
     check_shapes(file, f"what a {type(network).__name__} of this training can begin with", found, shapes_of(network))
     network.load_state_dict(found)
 
