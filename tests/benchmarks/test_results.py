@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.environment import ROOT
-from benchmarks.paper.experiments import EXPERIMENTS, MGAN
+from benchmarks.paper.__main__ import OUT
+from benchmarks.paper.experiments import EXPERIMENTS, MGAN, Experiment
 from benchmarks.paper.released import scores
+from benchmarks.paper.runs import SEEDS, Runs
 from benchmarks.plan import read_run
 from benchmarks.published import FOLDER, published_psnr
 from benchmarks.records import RecordFile
@@ -134,6 +136,21 @@ def test_our_fusion_is_better_than_the_papers_in_every_experiment() -> None:
     assert set(FUSED) == {e.run for e in EXPERIMENTS}
     ours = {(run, metric): _mean(run, "bigprior", f"{metric}_all") for run, told in FUSED.items() for metric in told}
     assert [key for key, value in ours.items() if value <= FUSED[key[0]][key[1]]] == []
+
+
+RANDOM = [e for e in EXPERIMENTS if e.random]
+
+
+@pytest.mark.parametrize("experiment", RANDOM, ids=[e.run for e in RANDOM])
+def test_what_seed_0_says_is_true_of_every_draw(experiment: Experiment) -> None:
+    """The fusion is over the paper's, over the other rows that were drawn, and not under the better of its parts."""
+    rows = Runs(experiment, OUT).draws("psnr").pivot(index="seed", columns="method", values="value")
+    assert list(rows.index) == list(SEEDS)
+    assert rows.notna().all(axis=None)
+    fused = rows.pop("bigprior")
+    assert fused.min() > FUSED[experiment.run]["psnr"]
+    assert (fused > rows.max(axis=1) - 0.05).all()
+    assert (fused > rows.drop(columns="bigprior-prior").max(axis=1)).all()
 
 
 @pytest.mark.realdata
