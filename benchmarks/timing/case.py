@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import pytest
@@ -15,7 +16,7 @@ SIDES = (256, 320)
 BUDGET = 0.8
 """Seconds that the rounds of one case may take together; there is always one round."""
 MOST_ROUNDS = 10
-REFERENCE_ROUNDS = 5
+REFERENCE_CALLS = 3
 
 
 def require(device: str) -> None:
@@ -53,17 +54,27 @@ def reference_kernel(device: str) -> Callable[[], Tensor]:
 
 
 def reference_seconds(device: str, clock: Callable[[], float]) -> float:
-    """Return the least seconds of a few calls of the reference kernel."""
+    """Return the mean seconds of a few calls of the reference kernel."""
     kernel = reference_kernel(device)
     kernel()
-    seconds = []
-    for _ in range(REFERENCE_ROUNDS):
-        synchronise(device)
-        began = clock()
+    synchronise(device)
+    began = clock()
+    for _ in range(REFERENCE_CALLS):
         kernel()
-        synchronise(device)
-        seconds.append(clock() - began)
-    return min(seconds)
+    synchronise(device)
+    return (clock() - began) / REFERENCE_CALLS
+
+
+def relative_seconds(rounds: Sequence[float], references: Sequence[float]) -> float:
+    """Return the median over the rounds of seconds in units of the reference kernel's, before and after each.
+
+    Args:
+        rounds: seconds of n rounds.
+        references: of the reference kernel, n + 1: one before every round and one after the last. A machine that is
+            slow for a while slows a round and its neighbours alike, where the quickest of each need not meet.
+    """
+    pairs = zip(rounds, references, references[1:], strict=False)
+    return statistics.median(2 * seconds / (before + after) for seconds, before, after in pairs)
 
 
 def rounds_for(estimate: float) -> int:
@@ -82,7 +93,7 @@ def time_case(
     device: str = "cpu",
     rounds: int,
 ) -> None:
-    """Time `run`, which must be warm, and note what it was and how long the reference kernel took before and after it.
+    """Time `run`, which must be warm, and note what it was and its seconds in units of the reference kernel.
 
     Args:
         kind: of work: restore, metric, inversion, runner.
@@ -102,13 +113,17 @@ def time_case(
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         held = torch.cuda.memory_allocated()
-    before = reference_seconds(device, clock)
+    references: list[float] = []
+
+    def refer() -> None:
+        references.append(reference_seconds(device, clock))
+
     with torch.no_grad():
-        benchmark.pedantic(synchronised, rounds=rounds)
-    reference = min(before, reference_seconds(device, clock))
-    benchmark.extra_info |= {
-        "kind": kind, "what": what, "subject": subject, "side": side, "device": device, "reference_seconds": reference,
-    }  # fmt: skip
+        benchmark.pedantic(synchronised, setup=refer, rounds=rounds)
+    refer()
+    benchmark.extra_info |= {"kind": kind, "what": what, "subject": subject, "side": side, "device": device}
+    if benchmark.stats is not None:  # None under --benchmark-disable
+        benchmark.extra_info["relative"] = relative_seconds(benchmark.stats.stats.data, references)
     if device == "cuda":
         benchmark.extra_info["card"] = torch.cuda.get_device_name()
         benchmark.extra_info["peak_mb"] = (torch.cuda.max_memory_allocated() - held) / 2**20

@@ -53,7 +53,7 @@ def to_markdown(timings: Timings) -> str:
         heads += ["peak MiB"] if device == "cuda" else []
         lines += ["", f"## {' '.join(filter(None, (kind, subject, device)))}", "", *_grid(heads, rows)]
     units = "The reference is a fixed mix of convolution, FFT, matrix product and elementwise work, timed around each "
-    lines += ["", f"{units}case on the same device; the last column is of the first size."]
+    lines += ["", f"{units}round on the same device; the last column is the median ratio at the first size."]
     return "\n".join(lines) + "\n"
 
 

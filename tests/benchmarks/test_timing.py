@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.environment import ROOT
 from benchmarks.timing.__main__ import main
-from benchmarks.timing.case import MOST_ROUNDS, rounds_for
+from benchmarks.timing.case import MOST_ROUNDS, relative_seconds, rounds_for
 from benchmarks.timing.compare import FLOOR, load
 from datasets.errors import SuiteError
 
@@ -28,7 +28,7 @@ def write(path: Path, seconds: dict[str, float], reference: float = 0.015, **ext
         {
             "fullname": f"benchmarks/timing/test_methods.py::test_restore[denoise-{name}-{side}-cpu]",
             "extra_info": {"kind": "restore", "what": name, "subject": "denoise", "side": side, "device": "cpu",
-                           "reference_seconds": reference} | extra,
+                           "relative": value * (side / 256) ** 2 / reference} | extra,
             "stats": {"min": value * (side / 256) ** 2, "rounds": 3},
         }
         for name, value in seconds.items()
@@ -124,6 +124,13 @@ def test_table_of_a_gpu_has_its_card_and_peak_memory(tmp_path: Path) -> None:
 
 def test_rounds_keep_to_their_budget() -> None:
     assert [rounds_for(seconds) for seconds in (9, 0.25, 0.001, 0)] == [1, 3, MOST_ROUNDS, MOST_ROUNDS]
+
+
+def test_a_machine_slow_for_a_while_changes_no_ratio() -> None:
+    """Thrice as slow from the third round on; and one round that was interrupted."""
+    assert relative_seconds([6, 2, 6, 6], [1, 1, 1, 3, 3]) == pytest.approx(2.5)
+    assert relative_seconds([2, 2, 60, 6, 6], [1, 1, 1, 3, 3, 3]) == pytest.approx(2)
+    assert relative_seconds([8], [1, 3]) == pytest.approx(4)
 
 
 def test_the_committed_baseline_can_be_read() -> None:
