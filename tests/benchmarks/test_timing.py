@@ -22,7 +22,10 @@ from datasets.errors import SuiteError
 SECONDS = {"bm3d": 8.0, "tv": 0.1, "noisy": 0.0004}
 
 
-def write(path: Path, seconds: dict[str, float], reference: float = 0.015, **extra: object) -> Path:
+REFERENCE = 0.015
+
+
+def write(path: Path, seconds: dict[str, float], reference: float = REFERENCE, **extra: object) -> Path:
     """A file as pytest-benchmark writes it, cut down to what is read."""
     benchmarks: list[dict[str, Any]] = [
         {
@@ -42,10 +45,10 @@ def write(path: Path, seconds: dict[str, float], reference: float = 0.015, **ext
 
 def test_another_machine_is_no_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three times as slow, reference and methods alike."""
-    slow = {name: 3 * value for name, value in SECONDS.items() if name != "noisy"}
-    before = write(tmp_path / "a.json", {name: SECONDS[name] for name in slow})
-    assert main(["compare", str(before), str(write(tmp_path / "b.json", slow, reference=0.045))]) == 0
-    assert "4 cases compared" in capsys.readouterr().out
+    slow = {name: 3 * value for name, value in SECONDS.items()}
+    before = write(tmp_path / "a.json", SECONDS)
+    assert main(["compare", str(before), str(write(tmp_path / "b.json", slow, reference=3 * REFERENCE))]) == 0
+    assert "6 cases compared" in capsys.readouterr().out
 
 
 def test_twice_as_slow_fails_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +62,7 @@ def test_twice_as_slow_fails_and_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "2 slower" in out
     assert "bm3d" not in out
     assert main(["compare", str(before), str(slower), "--tolerance", "2.1"]) == 0
-    same_seconds = write(tmp_path / "c.json", {"tv": 0.1}, reference=0.0075)
+    same_seconds = write(tmp_path / "c.json", {"tv": 0.1}, reference=REFERENCE / 2)
     assert main(["compare", str(before), str(same_seconds)]) == 1
 
 
@@ -69,10 +72,12 @@ def test_faster_is_said_and_does_not_fail(tmp_path: Path, capsys: pytest.Capture
     assert "0.25 faster" in capsys.readouterr().out
 
 
-def test_under_a_millisecond_python_is_timed_and_not_the_method(tmp_path: Path) -> None:
+def test_under_the_floor_python_is_timed_and_not_the_method(tmp_path: Path) -> None:
     before = write(tmp_path / "a.json", SECONDS)
-    assert main(["compare", str(before), str(write(tmp_path / "b.json", SECONDS | {"noisy": FLOOR * 0.4}))]) == 0
-    assert main(["compare", str(before), str(write(tmp_path / "b.json", SECONDS | {"noisy": FLOOR * 2}))]) == 1
+    floor = FLOOR * REFERENCE
+    assert SECONDS["noisy"] < floor / 5
+    assert main(["compare", str(before), str(write(tmp_path / "b.json", SECONDS | {"noisy": floor * 0.4}))]) == 0
+    assert main(["compare", str(before), str(write(tmp_path / "b.json", SECONDS | {"noisy": floor * 2}))]) == 1
 
 
 def test_cases_of_one_file_alone_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
