@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
@@ -73,8 +74,8 @@ def relative_seconds(rounds: Sequence[float], references: Sequence[float]) -> fl
         references: of the reference kernel, n + 1: one before every round and one after the last. A machine that is
             slow for a while slows a round and its neighbours alike, where the quickest of each need not meet.
     """
-    pairs = zip(rounds, references, references[1:], strict=False)
-    return statistics.median(2 * seconds / (before + after) for seconds, before, after in pairs)
+    around = zip(rounds, pairwise(references), strict=True)
+    return statistics.median(2 * seconds / (before + after) for seconds, (before, after) in around)
 
 
 def rounds_for(estimate: float) -> int:
