@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,6 +201,8 @@ sys.exit(guarded(lambda: main(["fetch", "all"])))
     assert site.half_sent.wait(30)
     while not files(cache):  # pooch has opened its temporary file
         assert child.poll() is None
+    # By then it waits for the rest. A signal between Python's last look for one and that wait would wait, too.
+    time.sleep(0.5)
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=30)
     assert child.returncode == 130
