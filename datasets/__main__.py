@@ -1,18 +1,24 @@
-"""The command line of the datasets: `python -m datasets list | fetch NAME | verify [NAME]`."""
+"""The command line of the datasets: `python -m datasets list | fetch NAME | verify [NAME]`.
+
+A mistyped name is answered before anything heavy is imported.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections import Counter
-
-from rich.table import Table
-from tqdm import tqdm
+from dataclasses import MISSING
+from typing import TYPE_CHECKING
 
 from datasets import fetch
-from datasets.cli import console, guarded
-from datasets.dataset import Dataset, Entry, RegisteredImage, RegisteredSet, datasets, get_dataset
+from datasets.catalog import SETS
+from datasets.cli import guarded
 from datasets.errors import SuiteError, unknown
+from datasets.spec import parameters, parse
+
+if TYPE_CHECKING:
+    from datasets.dataset import Dataset, Entry
 
 MODELS = "models"
 """On the command line: every file of trained weights in the registry."""
@@ -53,29 +59,47 @@ def main(arguments: list[str] | None = None) -> int:
     return _verify(options.name)
 
 
+def named_sets() -> list[Dataset]:
+    """Return every set that has a name of its own: by its defaults, or its variants if a parameter must be given."""
+    sets = []
+    for name, found in SETS.index().items():
+        more = any(each.default is MISSING for each in parameters(SETS.get(name)).values())
+        sets += [SETS.build(each) for each in ([variant for variant, _ in found.variants] if more else [name])]
+    return sorted(sets, key=lambda dataset: dataset.label)
+
+
 def _list() -> int:
-    table = Table("name", "images", "colour", "where", "what", "source")
-    for name, kind in datasets().items():
-        dataset = kind()
+    from rich.markup import escape
+    from rich.table import Table
+
+    from datasets.cli import console
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("name", no_wrap=True)
+    for title in ("images", "colour", "where", "what", "source"):
+        table.add_column(title, overflow="fold")
+    for dataset in named_sets():
         images = {split: dataset.entries(split) for split in dataset.splits}
         places = Counter(entry.where() or "not here" for entries in images.values() for entry in entries)
         table.add_row(
-            name,
+            escape(dataset.label),
             ", ".join(f"{split} {len(entries)}" for split, entries in images.items()),
             "colour" if dataset.colour else "gray",
             next(iter(places)) if len(places) == 1 else ", ".join(f"{place} {n}" for place, n in places.items()),
-            dataset.title,
-            dataset.source,
+            escape(dataset.title),
+            escape(dataset.source),
         )
     console().print(table)
-    print("Get one with `python -m datasets fetch NAME`. Any folder of images is a dataset too: give its path.")
+    print("Get one with `python -m datasets fetch NAME`. Any folder of images is a set too: give its path.")
     return 0
 
 
 def _select(name: str, split: str | None) -> list[str]:
     """Return the registry's paths that a name on the command line means."""
-    if name in datasets():
-        dataset = get_dataset(name)
+    if parse(name, "dataset").name in SETS.names():
+        from datasets.dataset import RegisteredSet
+
+        dataset = SETS.build(name)
         if split is not None:
             dataset.check_split(split)
         if not isinstance(dataset, RegisteredSet):
@@ -88,11 +112,13 @@ def _select(name: str, split: str | None) -> list[str]:
     prefix = name.rstrip("/")
     paths = [path for path in fetch.registry() if name == "all" or path == prefix or path.startswith(f"{prefix}/")]
     if not paths:
-        raise unknown("dataset", name, [*datasets(), MODELS, "all"])
+        raise unknown("dataset", name, [*SETS.names(), MODELS, "all"])
     return paths
 
 
 def _fetch(name: str, split: str | None) -> int:
+    from tqdm import tqdm
+
     paths = _select(name, split)
     if not paths:
         print(f"{name} needs no download: its images come with an installed package.")
@@ -112,7 +138,9 @@ def _fetch(name: str, split: str | None) -> int:
 
 def _everything() -> dict[str, list[Entry]]:
     """Return every set's images, and the registry's other files under a name of their own."""
-    groups = {name: _images(kind()) for name, kind in datasets().items()}
+    from datasets.dataset import RegisteredImage
+
+    groups = {dataset.label: _images(dataset) for dataset in named_sets()}
     in_sets = {entry.path for group in groups.values() for entry in group if isinstance(entry, RegisteredImage)}
     others: list[Entry] = [RegisteredImage(path, path, "all") for path in fetch.registry() if path not in in_sets]
     return {**groups, "other files": others}
@@ -123,7 +151,10 @@ def _images(dataset: Dataset) -> list[Entry]:
 
 
 def _verify(name: str | None) -> int:
-    groups = _everything() if name is None else {name: _images(get_dataset(name))}
+    from tqdm import tqdm
+
+    one = None if name is None else SETS.build(SETS.of_place(name))
+    groups = _everything() if one is None else {str(name): _images(one)}
     faults = 0
     for label, entries in groups.items():
         here = [entry for entry in entries if entry.where() is not None]
@@ -138,6 +169,8 @@ def _verify(name: str | None) -> int:
         print(f"{label}: {len(entries)} files, {len(here) - damaged} verified, {damaged} damaged, {missing} missing")
         # A set that nobody fetched is no fault, unless it was asked for by name.
         faults += damaged + (missing if here or name is not None else 0)
+    if one is not None and one.left_out:
+        print(f"left out: {one.left_out}")
     if faults:
         print(f"{faults} at fault: `python -m datasets fetch {name or 'NAME'}` gets what is missing or damaged.")
     return 1 if faults else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable
 
@@ -9,22 +11,43 @@ from rich.console import Console
 
 from datasets.errors import SuiteError
 
-FAILED, INTERRUPTED = 2, 130
+FAILED, INTERRUPTED, CLOSED = 2, 130, 141
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Run a command line and return its exit status: a `SuiteError` is one line on stderr and 2, Ctrl-C is 130."""
+    """Run a command line and return its exit status.
+
+    A `SuiteError`, or an error of the operating system, is one line on stderr and 2; Ctrl-C is 130; a reader that goes
+    away, as in `| head -1`, is 141 without a word. What a terminal cannot show is written with its code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return main()
+        status = main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}.", file=sys.stderr)
+        return FAILED
+    except MemoryError:
+        print("error: the memory is full: give fewer --jobs, or smaller images.", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
-        print("stopped: what was finished is kept; the same command goes on from there.", file=sys.stderr)
+        print("stopped: finished results are kept; run the same command to resume.", file=sys.stderr)
         return INTERRUPTED
 
 
 def console() -> Console:
-    """A console that does not fold wide tables when its output is a file or a pipe."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200)
+    """A console that does not fold wide tables when its output is a file or a pipe, and reads no `:b:` as a picture."""
+    plain = Console(emoji=False)
+    return plain if plain.is_terminal else Console(width=200, emoji=False)

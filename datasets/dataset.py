@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from dataclasses import dataclass
-from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
 from datasets import fetch
+from datasets.catalog import SETS
 from datasets.errors import SuiteError, unknown
-from datasets.images import EXTENSIONS, read_image
-from datasets.plugins import discover
+from datasets.images import read_image
 
 
 class Entry(ABC):
@@ -44,11 +42,12 @@ class Entry(ABC):
         """
 
 
+@dataclass(frozen=True)
 class Dataset(ABC):
-    """A set of clean images. Subclasses set the class variables, one file each in `datasets/sets/`."""
+    """A set of clean images. Subclasses are frozen dataclasses of parameters, one file each in `datasets/sets/`."""
 
     name: ClassVar[str]
-    """Identifier on the command line, in records and in the random key."""
+    """Identifier on the command line."""
     title: ClassVar[str]
     citation: ClassVar[str]
     """Who made the images, and under which licence they are."""
@@ -58,6 +57,23 @@ class Dataset(ABC):
     splits: ClassVar[tuple[str, ...]] = ("test",)
     disjoint_from: ClassVar[tuple[str, ...]] = ()
     """Training splits, as `name:split`, that share no image with the test split."""
+    variants: ClassVar[dict[str, str]] = {}
+    """Names of settings: a name, and the spec that it stands for."""
+
+    @property
+    def label(self) -> str:
+        """What the set is called in records and in the random key; it never depends on where the images lie."""
+        return self.name
+
+    @property
+    def folder_name(self) -> str:
+        """What the set is called in the name of a folder: two sets never share one."""
+        return self.label
+
+    @property
+    def left_out(self) -> str:
+        """What lies beside the images and is not taken, in a few words; empty if there is nothing."""
+        return ""
 
     @abstractmethod
     def entries(self, split: str = "test") -> list[Entry]:
@@ -68,21 +84,21 @@ class Dataset(ABC):
         """
 
     def available(self, split: str = "test") -> str | None:
-        """Return None if every image of the split can be had without network, or else the reason and the command."""
+        """Return None if every image of the split can be had without a network, or the reason and the command."""
         entries = self.entries(split)
         missing = sum(entry.where() is None for entry in entries)
         if not missing:
             return None
-        command = f"python -m datasets fetch {self.name}" + (f" --split {split}" if len(self.splits) > 1 else "")
+        command = f"python -m datasets fetch {self.label}" + (f" --split {split}" if len(self.splits) > 1 else "")
         return (
-            f"{missing} of the {len(entries)} images of {self.name} are not on this machine: run `{command}`, "
+            f"{missing} of the {len(entries)} images of {self.label} are not on this machine: run `{command}`, "
             f"or set {fetch.MIRROR} to a folder that holds them."
         )
 
     def check_split(self, split: str) -> None:
         """Raise SuiteError if there is no such split."""
         if split not in self.splits:
-            raise unknown(f"split of dataset '{self.name}'", split, self.splits)
+            raise unknown(f"split of dataset '{self.label}'", split, self.splits)
 
 
 @dataclass(frozen=True)
@@ -114,94 +130,25 @@ class RegisteredSet(Dataset):
 
     folder: ClassVar[str]
 
+    @property
+    def place(self) -> str:
+        """The folder of the registry."""
+        return self.folder
+
     def paths(self, split: str) -> list[str]:
         """Return the registry's paths of a split, sorted by file name."""
-        return sorted(path for path in fetch.registry() if path.rpartition("/")[0] == self.folder)
+        return sorted(path for path in fetch.registry() if path.rpartition("/")[0] == self.place)
 
     def entries(self, split: str = "test") -> list[Entry]:
         self.check_split(split)
-        return [RegisteredImage(Path(path).stem, path, self.name) for path in self.paths(split)]
+        return [RegisteredImage(Path(path).stem, path, self.label) for path in self.paths(split)]
 
 
-@dataclass(frozen=True)
-class FolderImage(Entry):
-    """An image file of a user's folder."""
-
-    name: str
-    file: Path
-
-    def load(self) -> Tensor:
-        return read_image(self.file)
-
-    def sha256(self) -> str:
-        try:
-            return fetch.file_sha256(self.file)
-        except OSError as error:
-            raise SuiteError(f"image '{self.file}' cannot be read ({error.strerror}).") from error
-
-    def where(self) -> str | None:
-        return "folder"
-
-    def check(self) -> None:
-        self.load()
-
-
-class Folder(Dataset):
-    """Every image of a folder (not of the folders in it), sorted by file name; hidden files are left out.
-
-    Its name is `folder:` and the folder's own name: the random key, and so the noise, does not depend on where the
-    folder lies. An image's name is its file name without the ending, unless two images would share it.
-
-    Raises:
-        SuiteError: the folder cannot be read, or holds no image.
-    """
-
-    title = "images of a folder"
-    citation = "the user's own images"
-    source = "a folder"
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).expanduser().resolve()
-        self.name = f"folder:{self.folder.name}"  # type: ignore[misc]
-        try:
-            names = sorted(file.name for file in self.folder.iterdir() if file.is_file())
-        except OSError as error:
-            raise SuiteError(f"folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
-        names = [name for name in names if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
-        if not names:
-            raise SuiteError(f"folder '{folder}' holds no image: put files ending in {', '.join(EXTENSIONS)} there.")
-        taken = Counter(names) + Counter(Path(name).stem for name in names)
-        self._entries = [
-            FolderImage(stem if taken[stem := Path(name).stem] == 1 else name, self.folder / name) for name in names
-        ]
-
-    @cached_property
-    def colour(self) -> bool:  # type: ignore[override]
-        """True if any image has three channels; all-gray folders are read to the end to know."""
-        return any(entry.load().shape[0] == 3 for entry in self._entries)
-
-    def entries(self, split: str = "test") -> list[Entry]:
-        self.check_split(split)
-        return list(self._entries)
-
-
-@cache
-def datasets() -> dict[str, type[Dataset]]:
-    """Every named dataset."""
-    return discover("datasets.sets", Dataset)  # type: ignore[type-abstract]
-
-
-def get_dataset(name_or_folder: str) -> Dataset:
-    """Return the dataset of that name, or else the images of that folder.
+def get_dataset(text: str) -> Dataset:
+    """Return the dataset that a spec means, or the images of the folder of that path.
 
     Raises:
         SuiteError: neither exists, or the folder holds no image.
     """
-    if name_or_folder in datasets():
-        return datasets()[name_or_folder]()
-    path = Path(name_or_folder).expanduser()
-    if path.is_dir():
-        return Folder(path)
-    if path.is_file():
-        raise SuiteError(f"dataset '{name_or_folder}' is a file: give the folder it is in.")
-    raise SuiteError(f"{unknown('dataset', name_or_folder, datasets())} Or give the path of an existing folder.")
+    dataset: Dataset = SETS.build(SETS.of_place(text))
+    return dataset

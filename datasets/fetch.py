@@ -94,11 +94,17 @@ def damage(file: Path, expected: Remote) -> str | None:
         stat = file.stat()
         if stat.st_size != expected.bytes:
             return f"has {stat.st_size} bytes instead of {expected.bytes}"
-        if _sha256(file, stat.st_size, stat.st_mtime_ns) != expected.sha256:
+        if cached_sha256(file) != expected.sha256:
             return "has the right size but a wrong SHA-256"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return None
+
+
+def cached_sha256(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes; a file that has not changed is read once per process."""
+    stat = file.stat()
+    return _sha256(file, stat.st_size, stat.st_mtime_ns)
 
 
 @cache

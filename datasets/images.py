@@ -120,7 +120,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
             raise _Refused(f"has {bits} bits per channel, of unknown full scale: convert it to 8 or 16 bit")
         if bits > 8 and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # type: ignore[attr-defined]
             raise _Refused("stores white as zero, which readers disagree on above 8 bit: convert it to black as zero")
-        return bits > 8
+        return bool(bits > 8)
     return image.format == "PNG" and data[24] == 16  # the bit depth in IHDR, which is always the first chunk
 
 
@@ -164,7 +164,8 @@ def _unit(array: np.ndarray) -> np.ndarray:
 
 def _over_white(pixels: np.ndarray) -> np.ndarray:
     alpha = pixels[..., -1:]
-    return pixels[..., :-1] * alpha + (1 - alpha)
+    composed: np.ndarray = pixels[..., :-1] * alpha + (1 - alpha)
+    return composed
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

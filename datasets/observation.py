@@ -2,105 +2,28 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601 luma weights of R, G, B: the paper's grayscale."""
-
-
-class Operator(ABC):
-    """A linear degradation A: image space (N,C,H,W) to observation space (N,C',H,W)."""
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Return A x."""
-
-    @abstractmethod
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return Aᵀ y, so that ⟨A x, y⟩ = ⟨x, Aᵀ y⟩ for all x, y."""
-
-    @abstractmethod
-    def lift(self, y: Tensor) -> Tensor:
-        """Return the data-fidelity image f(y): the observation in image space, with A f(y) = y on the range of A."""
-
-    def to(self, device: torch.device | str, dtype: torch.dtype) -> Operator:
-        """Return the operator with its tensors on `device` and in `dtype`."""
-        return self
-
-    def select(self, index: int) -> Operator:
-        """Return the operator of image `index` of the batch alone."""
-        return self
-
-    @classmethod
-    def cat(cls, operators: Sequence[Operator]) -> Operator:
-        """Return the operator of the concatenated batch."""
-        return operators[0]
-
-
-class Identity(Operator):
-    """A = I (denoising)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        return y
-
-    def lift(self, y: Tensor) -> Tensor:
-        return y
-
-
-@dataclass(frozen=True)
-class Masking(Operator):
-    """A = diag(m), m of shape (N,1,H,W), 1 where observed and 0 in the hole (inpainting)."""
-
-    mask: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.mask
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        return y * self.mask
-
-    def lift(self, y: Tensor) -> Tensor:
-        return y * self.mask
-
-    def to(self, device: torch.device | str, dtype: torch.dtype) -> Masking:
-        return Masking(self.mask.to(device=device, dtype=dtype))
-
-    def select(self, index: int) -> Masking:
-        return Masking(self.mask[index : index + 1])
-
-    @classmethod
-    def cat(cls, operators: Sequence[Operator]) -> Masking:
-        return cls(torch.cat([operator.mask for operator in operators if isinstance(operator, Masking)]))
-
-
-class Luma(Operator):
-    """A: RGB (N,3,H,W) to Rec. 601 luma (N,1,H,W) (colorization). The lift is the neutral gray image R = G = B = y."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        r, g, b = x.unbind(dim=1)
-        return (LUMA[0] * r + LUMA[1] * g + LUMA[2] * b).unsqueeze(1)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        return torch.cat([weight * y for weight in LUMA], dim=1)
-
-    def lift(self, y: Tensor) -> Tensor:
-        return y.expand(-1, 3, -1, -1).contiguous()
+from datasets.noise import Noise
+from datasets.operators import Operator
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What no honest method may see: the clean batch (N,C,H,W) in [0,1] and the true σ (N,) on [0,1]."""
+    """What no honest method may see: the clean batch x (N,C,H,W) in [0,1], and the law of the noise."""
 
     clean: Tensor
-    sigma: Tensor
+    noise: Noise
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """σ (N,) on the [0,1] scale, or None if the noise has no one level."""
+        return self.noise.sigma(self.clean)
 
 
 @dataclass(frozen=True)
@@ -108,30 +31,42 @@ class Observation:
     """A degraded batch y = A x + noise.
 
     Attributes:
-        y: (N,C,H,W) float, C 1 or 3. Denoising is not clipped to [0,1].
-        operator: the linear A.
-        mask: (N,1,H,W), 1 where a pixel was observed, 0 in a hole; all ones outside inpainting.
-        sigma: (N,) standard deviation of the noise on the [0,1] scale; zeros if noise-free; None if unknown (blind).
-        truth: filled by `Task.degrade`; the runner removes it before any method that is not an oracle sees it.
+        y: (N,C,H,W) float, C 1 or 3, on the grid of the operator's observations. Noise is not clipped.
+        operator: A.
+        noise: the law of the noise; None if it is hidden (blind).
+        truth: filled by `Task.degrade`; removed before any method that is not an oracle sees it.
+
+    Raises:
+        ValueError: y is not a batch of images, or σ is not one number per image.
     """
 
     y: Tensor
     operator: Operator
-    mask: Tensor
-    sigma: Tensor | None
+    noise: Noise | None
     truth: Truth | None = None
 
     def __post_init__(self) -> None:
         if self.y.ndim != 4 or self.y.shape[1] not in (1, 3):
             raise ValueError(f"y must be (N,1|3,H,W), got {tuple(self.y.shape)}")
-        n, _, h, w = self.y.shape
-        if tuple(self.mask.shape) != (n, 1, h, w):
-            raise ValueError(f"mask must be {(n, 1, h, w)}, got {tuple(self.mask.shape)}")
-        if self.sigma is not None and tuple(self.sigma.shape) != (n,):
-            raise ValueError(f"sigma must be ({n},), got {tuple(self.sigma.shape)}")
+        sigma, n = self.sigma, len(self.y)
+        if sigma is not None and tuple(sigma.shape) != (n,):
+            raise ValueError(f"sigma must be ({n},), got {tuple(sigma.shape)}")
+        seen, wanted = self.mask.shape, self.operator.image_shape(self.y.shape)
+        if tuple(seen) != (n, 1, *wanted[2:]):
+            raise ValueError(f"the mask must be {(n, 1, *wanted[2:])}, got {tuple(seen)}")
 
     def __len__(self) -> int:
         return self.y.shape[0]
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """On the grid of x (N,1,H,W): 1 where a pixel was observed, 0 in a hole; ones where there are no holes."""
+        return self.operator.observed(self.y)
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """σ (N,) on the [0,1] scale, zeros without noise; None if it is hidden, or if the noise has no one level."""
+        return None if self.noise is None else self.noise.sigma(self.y)
 
     @property
     def fidelity(self) -> Tensor:
@@ -142,49 +77,47 @@ class Observation:
         """The observation as an honest method sees it."""
         return replace(self, truth=None)
 
-    def with_true_sigma(self) -> Observation:
-        """The observation with σ told (the `@true-sigma` rows of blind denoising)."""
-        if self.truth is None:
+    def told(self, noise: Noise | None = None) -> Observation:
+        """The observation with the law of the noise told: the one given, or the true one.
+
+        Raises:
+            ValueError: the true one is asked for, and the truth has been removed.
+        """
+        if noise is None and self.truth is None:
             raise ValueError("the truth has been removed from this observation")
-        return replace(self, sigma=self.truth.sigma)
+        return replace(self, noise=noise or self.truth.noise)  # type: ignore[union-attr]
 
     def to(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Observation:
         """The observation on `device` in `dtype`."""
-
-        def move(t: Tensor) -> Tensor:
-            return t.to(device=device, dtype=dtype)
-
+        truth = self.truth
         return Observation(
-            y=move(self.y),
+            y=self.y.to(device=device, dtype=dtype),
             operator=self.operator.to(device, dtype),
-            mask=move(self.mask),
-            sigma=None if self.sigma is None else move(self.sigma),
-            truth=None if self.truth is None else Truth(move(self.truth.clean), move(self.truth.sigma)),
+            noise=None if self.noise is None else self.noise.to(device, dtype),
+            truth=None if truth is None else Truth(truth.clean.to(device, dtype), truth.noise.to(device, dtype)),
         )
 
     def select(self, index: int) -> Observation:
         """Image `index` of the batch, as a batch of one."""
-        s = slice(index, index + 1)
+        s, truth = slice(index, index + 1), self.truth
         return Observation(
             y=self.y[s],
             operator=self.operator.select(index),
-            mask=self.mask[s],
-            sigma=None if self.sigma is None else self.sigma[s],
-            truth=None if self.truth is None else Truth(self.truth.clean[s], self.truth.sigma[s]),
+            noise=None if self.noise is None else self.noise.select(index),
+            truth=None if truth is None else Truth(truth.clean[s], truth.noise.select(index)),
         )
 
     @staticmethod
     def cat(observations: Sequence[Observation]) -> Observation:
         """Concatenate observations of one task and one size into a batch."""
         first = observations[0]
-        sigmas = [o.sigma for o in observations if o.sigma is not None]
+        noises = [o.noise for o in observations if o.noise is not None]
         truths = [o.truth for o in observations if o.truth is not None]
+        whole = len(truths) == len(observations)
+        laws = [t.noise for t in truths]
         return Observation(
             y=torch.cat([o.y for o in observations]),
             operator=type(first.operator).cat([o.operator for o in observations]),
-            mask=torch.cat([o.mask for o in observations]),
-            sigma=torch.cat(sigmas) if len(sigmas) == len(observations) else None,
-            truth=Truth(torch.cat([t.clean for t in truths]), torch.cat([t.sigma for t in truths]))
-            if len(truths) == len(observations)
-            else None,
+            noise=type(noises[0]).cat(noises) if len(noises) == len(observations) else None,
+            truth=Truth(torch.cat([t.clean for t in truths]), type(laws[0]).cat(laws)) if whole else None,
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from datasets.errors import SuiteError
-from datasets.observation import Luma, Observation, Truth
-from datasets.task import Key, Task
+from datasets.noise import NoNoise
+from datasets.observation import Observation, Truth
+from datasets.operators import Luma
+from datasets.task import COLORIZATION, Key, Problem, Task
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Colorize(Task):
 
     name: ClassVar[str] = "colorize"
     summary: ClassVar[str] = "the colour of a grayscale image"
+    problem: ClassVar[Problem] = COLORIZATION
     metrics: ClassVar[tuple[str, ...]] = ("auc", "psnr", "ssim", "lpips", "chroma_error")
     needs_colour: ClassVar[bool] = True
 
@@ -32,5 +34,4 @@ class Colorize(Task):
         x = clean.unsqueeze(0)
         luma = Luma().forward(x.float())
         y = ((luma * 255).floor().clamp_(0, 255) / 255).to(x.dtype)
-        zero = torch.zeros(1, dtype=x.dtype)
-        return Observation(y=y, operator=Luma(), mask=torch.ones_like(y), sigma=zero, truth=Truth(x, zero))
+        return Observation(y, Luma(), NoNoise(), Truth(x, NoNoise()))

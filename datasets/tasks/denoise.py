@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from datasets.errors import SuiteError
-from datasets.observation import Identity, Observation, Truth
-from datasets.task import Key, Task
+from datasets.noise import Gaussian
+from datasets.observation import Observation, Truth
+from datasets.operators import Identity
+from datasets.task import DENOISING, Key, Problem, Task
 
 SIGMA_MAX = 255.0
 
@@ -27,44 +29,45 @@ class Denoise(Task):
 
     name: ClassVar[str] = "denoise"
     summary: ClassVar[str] = "additive white Gaussian noise, known σ or blind"
+    problem: ClassVar[Problem] = DENOISING
     metrics: ClassVar[tuple[str, ...]] = ("psnr", "ssim", "lpips")
+    level: ClassVar[str] = "sigma"
+    level_title: ClassVar[str] = "noise standard deviation σ, 0–255 scale"
+    examples: ClassVar[tuple[str, ...]] = ("denoise[sigma=5:50]",)
 
     sigma: str = "25"
-    _range: tuple[float, float] = field(init=False, repr=False, compare=False, default=(0.0, 0.0))
 
     def __post_init__(self) -> None:
-        parts = str(self.sigma).split(":")
-        try:
-            low, high = (float(parts[0]), float(parts[-1])) if len(parts) <= 2 else (np.nan, np.nan)
-        except ValueError:
-            low = high = np.nan
-        if not (0 <= low <= high <= SIGMA_MAX) or (len(parts) == 2 and (low % 1 or high % 1)):
+        low, high = self.range
+        blind = self.blind
+        if not (0 <= low <= high <= SIGMA_MAX) or (blind and (low % 1 or high % 1)):
             raise SuiteError(
                 f"sigma '{self.sigma}' is out of range: give one number from 0 to 255 (25), "
                 "or two integers A:B for a blind range (5:50)."
             )
-        object.__setattr__(self, "sigma", ":".join(np.format_float_positional(float(p), trim="-") for p in parts))
-        object.__setattr__(self, "_range", (low, high))
+        ends = dict.fromkeys((low, high)) if not blind else (low, high)
+        object.__setattr__(self, "sigma", ":".join(np.format_float_positional(end, trim="-") for end in ends))
 
     @property
-    def blind(self) -> bool:  # type: ignore[override]
-        return ":" in self.sigma
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest σ; NaN where the text is no number."""
+        parts = str(self.sigma).split(":")
+        try:
+            return (float(parts[0]), float(parts[-1])) if len(parts) <= 2 else (np.nan, np.nan)
+        except ValueError:
+            return np.nan, np.nan
 
     @property
-    def parameters(self) -> dict[str, object]:
-        return {"sigma": self.sigma}
+    def blind(self) -> bool:
+        return ":" in str(self.sigma)
 
     def degrade(self, clean: Tensor, key: Key) -> Observation:
         random = self.random(key)
-        low, high = self._range
+        low, high = self.range
         level = float(random.randint(int(low), int(high) + 1)) if self.blind else low
-        noise = torch.from_numpy(random.standard_normal(tuple(clean.shape)).astype(np.float32))
         x = clean.unsqueeze(0)
-        sigma = torch.tensor([level / 255.0], dtype=x.dtype)
-        return Observation(
-            y=x + sigma.item() * noise.unsqueeze(0),
-            operator=Identity(),
-            mask=torch.ones_like(x[:, :1]),
-            sigma=None if self.blind else sigma,
-            truth=Truth(x, sigma),
-        )
+        noise = Gaussian(torch.tensor([level / 255.0], dtype=x.dtype))
+        return Observation(noise.sample(x, random), Identity(), None if self.blind else noise, Truth(x, noise))
+
+    def level_of(self, truth: Truth) -> float | None:
+        return None if truth.sigma is None else round(float(truth.sigma) * 255, 4)

@@ -8,16 +8,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from datasets.observation import Masking, Observation, Truth
-from datasets.task import Key, Task
+from datasets.noise import NoNoise
+from datasets.observation import Observation, Truth
+from datasets.operators import Masking
+from datasets.task import INPAINTING, Key, Problem, Task
 
 
 def masked(clean: Tensor, mask: Tensor) -> Observation:
     """The noise-free observation of one image (C,H,W) through a mask (H,W), 1 = observed; holes are set to 0."""
     x = clean.unsqueeze(0)
-    m = mask.to(x.dtype)[None, None]
-    zero = torch.zeros(1, dtype=x.dtype)
-    return Observation(y=x * m, operator=Masking(m), mask=m, sigma=zero, truth=Truth(x, zero))
+    operator = Masking(mask.to(x.dtype)[None, None])
+    return Observation(operator.forward(x), operator, NoNoise(), Truth(x, NoNoise()))
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class InpaintCenter(Task):
 
     name: ClassVar[str] = "inpaint-center"
     summary: ClassVar[str] = "a centred hole, a quarter of the side"
+    problem: ClassVar[Problem] = INPAINTING
     metrics: ClassVar[tuple[str, ...]] = ("psnr", "ssim", "lpips", "psnr_hole", "ssim_hole")
 
     def degrade(self, clean: Tensor, key: Key) -> Observation:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datasets.observation import Observation
-from datasets.task import Key, Task
+from datasets.task import INPAINTING, Key, Problem, Task
 from datasets.tasks.inpaint_center import masked
 
 REFERENCE = 256
@@ -27,6 +27,7 @@ class InpaintRandom(Task):
 
     name: ClassVar[str] = "inpaint-random"
     summary: ClassVar[str] = "two to four random rectangular holes"
+    problem: ClassVar[Problem] = INPAINTING
     metrics: ClassVar[tuple[str, ...]] = ("psnr", "ssim", "lpips", "psnr_hole", "ssim_hole")
 
     def degrade(self, clean: Tensor, key: Key) -> Observation:

@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 
 from datasets import fetch
-from datasets.dataset import Dataset, Folder, RegisteredSet, datasets, get_dataset
+from datasets.__main__ import named_sets
+from datasets.dataset import Dataset, RegisteredSet, get_dataset
 from datasets.errors import SuiteError
-from datasets.observation import Luma
+from datasets.operators import Luma
+from datasets.sets.folder import Folder
 
 SIZES = {
     "photos": {"test": 5},
@@ -45,14 +47,14 @@ def test_splits_and_names(name: str) -> None:
     names = [entry.name for split in dataset.splits for entry in dataset.entries(split)]
     assert len(set(names)) == len(names)
     assert names == sorted(names)
-    assert dataset.name == name
+    assert dataset.label == name
     assert "\n" not in dataset.title + dataset.citation + dataset.source
     entry = dataset.entries(dataset.splits[0])[0]
     assert pickle.loads(pickle.dumps(entry)) == entry
 
 
 def test_there_are_no_other_sets() -> None:
-    assert set(datasets()) == set(SIZES)
+    assert {dataset.label for dataset in named_sets()} == set(SIZES)
 
 
 @pytest.mark.parametrize("name", ["set12", "cbsd432", "photos"])
@@ -73,10 +75,10 @@ def test_lsun_split_is_by_file_name() -> None:
 def declared() -> list[tuple[str, str, str]]:
     """Every declaration as (test set, training set, its split)."""
     rows = []
-    for name, kind in datasets().items():
-        for relative in kind.disjoint_from:
+    for dataset in named_sets():
+        for relative in dataset.disjoint_from:
             other, _, split = relative.partition(":")
-            rows.append((name, other, split))
+            rows.append((dataset.label, other, split))
     return rows
 
 
@@ -228,7 +230,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_folder_takes_every_image_sorted(pictures: Path) -> None:
     dataset = get_dataset(str(pictures))
-    assert dataset.name == "folder:my pictures"
+    assert dataset.label == "folder:my pictures"
     assert dataset.splits == ("test",)
     assert [entry.name for entry in dataset.entries("test")] == ["a", "b", "c", "e"]
     assert [tuple(entry.load().shape) for entry in dataset.entries("test")] == [(1, 20, 24)] * 3 + [(3, 20, 24)]
@@ -249,13 +251,13 @@ def test_folder_hash_follows_the_content(pictures: Path) -> None:
 def test_folder_name_does_not_depend_on_where_it_lies(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [get_dataset(str(pictures)).name, get_dataset(f"{pictures}/").name]
+    names = [get_dataset(str(pictures)).label, get_dataset(f"{pictures}/").label]
     monkeypatch.chdir(pictures)
-    names += [get_dataset(".").name, get_dataset("../my pictures").name]
+    names += [get_dataset(".").label, get_dataset("../my pictures").label]
     moved = tmp_path / "elsewhere" / "my pictures"
     moved.parent.mkdir()
     pictures.rename(moved)
-    names.append(get_dataset(str(moved)).name)
+    names.append(get_dataset(str(moved)).label)
     assert set(names) == {"folder:my pictures"}
 
 

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from datasets import fetch
-from datasets.__main__ import main
+from datasets.__main__ import main, named_sets
 from datasets.cli import guarded
-from datasets.dataset import datasets
 
 
 @pytest.fixture(autouse=True)
@@ -44,15 +43,17 @@ def partly_here(nothing_here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_list_names_every_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    for name in datasets():
-        row = next(line for line in out.splitlines() if f" {name} " in line)
+    names = [dataset.label for dataset in named_sets()]
+    assert {"set12", "photos", "lsun-bedroom", "lsun-church", "lsun-conference"} <= set(names)
+    for name in names:
+        row = next(line for line in out.splitlines() if line.startswith(f"{name} "))
         assert ("embedded" if name == "photos" else "not here") in row
     assert "train 250, test 50" in out
 
 
 def test_list_counts_what_is_here(partly_here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
-    row = next(line for line in capsys.readouterr().out.splitlines() if " set12 " in line)
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("set12 "))
     assert "cache 11" in row
     assert "not here 1" in row
 
@@ -70,6 +71,8 @@ def test_bad_names_and_splits(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Valid: train" in error(["fetch", "cbsd432", "--split", "test"], capsys)
     assert "--split" in error(["fetch", "all", "--split", "test"], capsys)
     assert "unknown dataset" in error(["verify", "set21"], capsys)
+    assert "needs a value for scene (bedroom, church, conference)" in error(["fetch", "lsun"], capsys)
+    assert "Did you mean church" in error(["fetch", "lsun[scene=chruch]"], capsys)
 
 
 def test_fetch_without_network_tells_the_way_out(partly_here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from datasets.observation import LUMA, Identity, Luma, Masking, Observation, Operator, Truth
+from datasets.noise import Gaussian, NoNoise
+from datasets.observation import Observation, Truth
+from datasets.operators import LUMA, Identity, Luma, Masking, Operator, by_operator
+from tests.datasets.halving import Halving, Poisson
 
 N, H, W = 3, 33, 47
 
@@ -64,8 +68,8 @@ def test_luma_of_known_colours() -> None:
 def observation(n: int = N, sigma: bool = True) -> Observation:
     m = mask()[:n]
     x = rand(n, 3, H, W)
-    level = torch.arange(1, n + 1, dtype=torch.float64) / 255
-    return Observation(x * m, Masking(m), m, level if sigma else None, Truth(x, level))
+    noise = Gaussian(torch.arange(1, n + 1, dtype=torch.float64) / 255)
+    return Observation(x * m, Masking(m), noise if sigma else None, Truth(x, noise))
 
 
 @pytest.mark.parametrize("sigma", [True, False])
@@ -82,13 +86,13 @@ def test_cat_undoes_select(sigma: bool) -> None:
     assert again.truth is not None
     assert whole.truth is not None
     assert torch.equal(again.truth.clean, whole.truth.clean)
-    assert torch.equal(again.truth.sigma, whole.truth.sigma)
+    assert torch.equal(again.truth.sigma, whole.truth.sigma)  # type: ignore[arg-type]
     assert torch.equal(again.operator.forward(whole.truth.clean), whole.y)
 
 
 def test_cat_does_not_tell_a_sigma_or_truth_that_one_part_hides() -> None:
     whole = observation(2)
-    blind, told = replace(whole.select(0), sigma=None), whole.select(1)
+    blind, told = replace(whole.select(0), noise=None), whole.select(1)
     assert Observation.cat([blind, told]).sigma is None
     assert Observation.cat([told.without_truth(), whole.select(0)]).truth is None
 
@@ -98,6 +102,7 @@ def test_to_moves_every_tensor() -> None:
     assert moved.truth is not None
     assert moved.sigma is not None
     assert isinstance(moved.operator, Masking)
+    assert moved.truth.sigma is not None
     tensors = [moved.y, moved.mask, moved.sigma, moved.truth.clean, moved.truth.sigma, moved.operator.mask]
     assert {t.dtype for t in tensors} == {torch.float32}
     assert moved.fidelity.dtype == torch.float32
@@ -106,11 +111,13 @@ def test_to_moves_every_tensor() -> None:
 def test_truth_and_true_sigma() -> None:
     blind = observation(sigma=False)
     assert blind.truth is not None
-    assert torch.equal(blind.with_true_sigma().sigma, blind.truth.sigma)  # type: ignore[arg-type]
+    assert torch.equal(blind.told().sigma, blind.truth.sigma)  # type: ignore[arg-type]
     honest = blind.without_truth()
     assert honest.truth is None
     with pytest.raises(ValueError, match="truth"):
-        honest.with_true_sigma()
+        honest.told()
+    level = torch.full((N,), 0.1)
+    assert torch.equal(honest.told(Gaussian(level)).sigma, level)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -125,4 +132,49 @@ def test_truth_and_true_sigma() -> None:
 )
 def test_wrong_shapes_are_refused(y: tuple[int, ...], m: tuple[int, ...], sigma: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Observation(torch.zeros(y), Identity(), torch.ones(m), torch.zeros(sigma))
+        Observation(torch.zeros(y), Masking(torch.ones(m)), Gaussian(torch.zeros(sigma)))
+
+
+def test_an_operator_that_a_table_does_not_hold_is_an_error() -> None:
+    class Other(Identity):
+        pass
+
+    table: dict[type[Operator], int] = {Identity: 1, Luma: 2}
+    assert by_operator(table, Identity(), "it") == 1
+    with pytest.raises(ValueError, match="it does not know the operator Other: it knows Identity, Luma"):
+        by_operator(table, Other(), "it")
+
+
+def test_noise_says_its_variance() -> None:
+    z = rand(2, 3, 64, 64, seed=3)
+    law = Gaussian(torch.tensor([0.1, 0.2], dtype=torch.float64))
+    spread = (law.sample(z, np.random.RandomState(0)) - z).square().mean(dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(spread, law.variance(z), rtol=0.05, atol=0)
+    assert torch.equal(NoNoise().sample(z, np.random.RandomState(0)), z)
+    assert not NoNoise().variance(z).any()
+
+
+def test_another_grid_and_a_noise_that_follows_the_signal() -> None:
+    """What super-resolution and Poisson noise need of an observation; the noise has no σ to tell."""
+    x = rand(2, 3, 64, 48, seed=5).abs().clamp(0, 1)
+    operator, noise = Halving(), Poisson(torch.tensor([50.0, 200.0], dtype=torch.float64))
+    y = noise.sample(operator.forward(x), np.random.RandomState(0))
+    whole = Observation(y, operator, noise, Truth(x, noise))
+    assert whole.mask.shape == (2, 1, 64, 48)
+    assert whole.fidelity.shape == x.shape
+    assert whole.sigma is None
+    assert whole.truth is not None
+    assert whole.truth.sigma is None
+    residual = (y - operator.forward(x)).square().mean(dim=(1, 2, 3))
+    expected = noise.variance(operator.forward(x)).mean(dim=(1, 2, 3))
+    torch.testing.assert_close(residual, expected, rtol=0.1, atol=0)
+    again = Observation.cat([whole.select(0), whole.select(1)])
+    assert torch.equal(again.y, whole.y)
+    assert isinstance(again.noise, Poisson)
+    assert torch.equal(again.noise.peak, noise.peak)
+    single = again.to(dtype=torch.float32)
+    assert isinstance(single.noise, Poisson)
+    assert single.noise.peak.dtype == single.mask.dtype == torch.float32
+    assert isinstance(whole.without_truth().told(noise).noise, Poisson)
+    y, x = rand(2, 3, 32, 24), rand(2, 3, 64, 48, seed=1)
+    torch.testing.assert_close((operator.forward(x) * y).sum(), (x * operator.adjoint(y)).sum())

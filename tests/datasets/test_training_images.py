@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.dataset import datasets, get_dataset
+from datasets.__main__ import named_sets
+from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
 from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages, turned
 
@@ -26,15 +27,15 @@ class Numbered(TrainingImages):
 
 
 def test_training_sets_are_all_that_have_a_training_split() -> None:
-    assert set(TRAINING_SETS) == {name for name, kind in datasets().items() if "train" in kind.splits}
+    assert set(TRAINING_SETS) == {dataset.label for dataset in named_sets() if "train" in dataset.splits}
 
 
 @pytest.mark.parametrize("name", TRAINING_SETS)
 def test_no_test_image_trains(name: str) -> None:
     training = {entry.sha256() for entry in get_dataset(name).entries("train")}
-    for other, kind in datasets().items():
-        if "test" in kind.splits:
-            assert not training & {entry.sha256() for entry in get_dataset(other).entries("test")}, other
+    for other in named_sets():
+        if "test" in other.splits:
+            assert not training & {entry.sha256() for entry in other.entries("test")}, other.label
 
 
 def test_unknown_sets_and_splits_are_refused() -> None:
