@@ -1,1 +1,1 @@
-"""The framework: a restoration is a fusion of what was observed and what was believed."""
+"""The framework: a restoration is a fusion of the data and a prior."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from datasets.observation import LUMA
+from datasets.operators import LUMA
 
 
 class Domain(ABC):
@@ -55,10 +55,12 @@ class Fourier(Domain):
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates of an image."""
-        return torch.fft.fft2(image, norm="ortho")
+        coefficients: Tensor = torch.fft.fft2(image, norm="ortho")
+        return coefficients
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
-        return torch.fft.ifft2(coefficients, norm="ortho").real
+        image: Tensor = torch.fft.ifft2(coefficients, norm="ortho").real
+        return image
 
 
 class LumaChroma(Domain):

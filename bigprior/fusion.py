@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from bigprior.domains import Domain, Pixel
@@ -68,7 +68,7 @@ class Restoration:
         """Return the mean reliance on the prior per image (N,), or None."""
         if self.domain is None or self.phi is None or self.fidelity is None:
             return None
-        full = self.phi.expand(torch.broadcast_shapes(self.phi.shape, self.fidelity.shape))
+        full = self.phi.expand(np.broadcast_shapes(self.phi.shape, self.fidelity.shape))
         return self.domain.mean(full)
 
     def phi_map(self) -> Tensor | None:

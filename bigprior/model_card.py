@@ -1,4 +1,4 @@
-"""What a trained network says of itself."""
+"""Write a model card."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def write_card(
 ) -> None:
     """Write the model card of a finished run: everything in it comes from the run.
 
+    What the network is for, its known weaknesses and its licence are to be added by hand.
+
     Args:
         more: lines of Markdown to add at the end.
     """
@@ -31,27 +33,37 @@ def write_card(
     network = problem.kept(problem.network())
     scores = log.columns.drop(["step", "seconds", "loss"])
     first_line = (type(problem).__doc__ or "").partition("\n")[0]
+    parameters = sum(p.numel() for p in network.parameters())
+    threads = torch.get_num_threads()
     lines = [
         f"# {type(problem).__name__}",
         "",
-        f"{type(network).__name__}, {sum(p.numel() for p in network.parameters()):,} parameters, half precision.",
-        f"Loss: {first_line}",
+        f"- Network: {type(network).__name__}, {parameters:,} parameters, half precision.",
+        f"- Loss: {first_line}",
         "",
-        f"- Command: `{command}`",
-        f"- Data: training splits of {', '.join(sets)}, without the last {HELD_OUT} images of each, which validate. "
-        "No test image was read.",
+        "## Data and split",
+        "",
+        f"The training splits of {', '.join(sets)}. The last {HELD_OUT} images of each split validate and are not "
+        "trained on. No test image was read.",
+        "",
+        "## Training",
+        "",
+        f"    {command}",
+        "",
         f"- Recipe: {', '.join(f'{name} {value}' for name, value in asdict(recipe).items())}; Muon and Adam, bfloat16 "
         "convolutions, channels_last.",
-        f"- Time: {last['seconds']:.0f} seconds on {torch.get_num_threads()} thread(s) of {platform.machine()}, torch "
-        f"{torch.__version__}.",
+        f"- Time: {last['seconds']:.0f} seconds on {threads} thread{'' if threads == 1 else 's'} of "
+        f"{platform.machine()}, torch {torch.__version__}.",
         "",
-        "Validation of the average of the weights that is shipped:",
+        "## Validation",
+        "",
+        "Scores of the averaged weights, which are the ones shipped:",
         "",
         "| score | first | last |",
         "| --- | ---: | ---: |",
         *(f"| {name} | {log[name].iloc[0]:.3f} | {last[name]:.3f} |" for name in scores),
         "",
-        "How it does on test images is in the tables of `results/`.",
+        "How the network scores on test images is in the tables of `results/`.",
         *more,
     ]
     write_atomically(out / CARD, ("\n".join(lines) + "\n").encode())

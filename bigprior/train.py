@@ -46,7 +46,7 @@ INPAINTING = ("inpaint-center", "inpaint-random")
 
 @dataclass(frozen=True)
 class Card:
-    """What a shipped φ-network says of itself."""
+    """The model card of a φ-network."""
 
     name: str
     task: str
@@ -65,23 +65,25 @@ class Card:
     def markdown(self) -> str:
         """The card to read."""
         v = self.validation
-        return f"""# {self.name}
+        return f"""# {self.name}: φ for {self.task}
 
-A φ-network for **{self.task}**: the share of the prior in every pixel, one channel, in [0,1].
+The share of the prior in every pixel, one channel, in [0,1].
 
 | | |
 | --- | --- |
-| prior g | {self.prior} |
+| prior image g | {self.prior} |
 | data-fidelity image f(y) | {self.fidelity} |
-| images | {self.images} |
+| data and split | {self.images} |
 | loss | {self.loss} |
 | parameters | {self.parameters} |
 | command | `{self.command}` |
 | time | {self.seconds:.0f} s on {self.machine} |
 
-Mean over the held-out images, clipped to [0,1]: PSNR {v["psnr"]:.2f} dB (f {v["psnr_fidelity"]:.2f}, g
-{v["psnr_prior"]:.2f}), {v["gain"]:+.2f} dB over the better of f and g of each image, mean φ {v["phi_mean"]:.3f}.
-Recipe and numbers are in `{self.name}.json`.
+## Validation
+
+Mean over the held-out images, clipped to [0,1]: PSNR of the fusion {v["psnr"]:.2f} dB, of f {v["psnr_fidelity"]:.2f}
+dB, of g {v["psnr_prior"]:.2f} dB. Against the better of f and g of each image: {v["gain"]:+.2f} dB. Mean φ:
+{v["phi_mean"]:.3f}. Recipe and numbers are in `{self.name}.json`.
 """
 
 
@@ -118,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     phi.add_argument("--ema", type=float, default=0.995)
     phi.add_argument("--validate", type=int, default=250, help="steps between validations")
     phi.add_argument("--seed", type=int, default=0)
-    phi.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    phi.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
     phi.add_argument("--device", default="cpu")
     phi.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     phi.add_argument("--out", type=Path, required=True)
@@ -131,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     network.add_argument("--rate", type=float, default=0.005)
     network.add_argument("--validate", type=int, default=1000, help="steps between validations")
     network.add_argument("--seed", type=int, default=0)
-    network.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    network.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
     network.add_argument("--device", default="cpu")
     network.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     network.add_argument("--out", type=Path, required=True)
@@ -157,9 +159,9 @@ def train_prior(options: argparse.Namespace, given: Sequence[str]) -> int:
     network = train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     draw_samples(CompactPrior(network), problem.images, options.out / SAMPLES)
     command = _command(options, given)
-    more = ["", "## What it draws", "", *SAMPLES_LEGEND, "", f"![samples]({SAMPLES})"]
+    more = ["", "## Samples", "", *SAMPLES_LEGEND, "", f"![samples]({SAMPLES})"]
     write_card(options.out, problem, recipe, options.sets, command, more)
-    print(f"weights: {options.out / WEIGHTS}, and what to say of them: {options.out / CARD}")
+    print(f"weights: {options.out / WEIGHTS}, and their card: {options.out / CARD}")
     return 0
 
 
@@ -190,12 +192,13 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
         network = problem.at_work(trained)
         recipe, seconds = asdict(stated), float(pd.read_csv(options.out / LOG).seconds.iloc[-1])
         weights = to_bytes(network)
+    threads = torch.get_num_threads()
     card = Card(
         name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=recipe,
         prior=options.prior_name or options.prior or options.prior_images,
         fidelity=options.fidelity_name or options.fidelity or options.fidelity_images or "the task's own lift of y",
         command=_command(options, given), seconds=seconds,
-        machine=f"{torch.get_num_threads()} thread(s), {platform.machine()}, torch {torch.__version__}",
+        machine=f"{threads} thread{'' if threads == 1 else 's'}, {platform.machine()}, torch {torch.__version__}",
         images=f"{', '.join(options.sets)}: training split, {len(pairs[0])} pairs to fit, the last "
                f"{options.held_out} images of each set ({len(pairs[1])}) to validate; no test image was read",
         parameters=sum(t.numel() for t in network.state_dict().values()),
@@ -207,7 +210,7 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
 
 
 def train_implied(options: argparse.Namespace, given: Sequence[str]) -> int:
-    """Train a φ-network to say the implied reliance of a denoiser."""
+    """Train a φ-network to predict the implied reliance of a denoiser."""
     if options.task != "denoise" or not options.prior:
         raise SuiteError(f"--loss {IMPLIED} is for --task denoise with --prior: it asks the prior for a derivative.")
     prior = named_prior(options.prior)

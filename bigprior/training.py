@@ -110,7 +110,7 @@ def train(
     Convolutions run in bfloat16 (autocast) and channels_last; weights, their average and the loss stay float32.
 
     Args:
-        resume: go on from the checkpoint in `out`, if there is one.
+        resume: continue from the checkpoint in `out`, if there is one.
         say: prints one line of progress.
         start: weights of an earlier training to begin with; random ones if None.
 
@@ -121,7 +121,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     file = out / CHECKPOINT
     if file.exists() and not resume:
-        raise SuiteError(f"{out} holds a training run: add --resume to go on with it, or choose another --out.")
+        raise SuiteError(f"{out} holds a training run: add --resume to continue it, or choose another --out.")
     torch.manual_seed(recipe.seed)
     network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
@@ -213,7 +213,7 @@ def _begin(network: nn.Module, file: Path) -> None:
 
 
 def _comparable(recipe: Recipe) -> dict[str, float]:
-    """What must be the same for a checkpoint to be gone on with: everything but how often it is written."""
+    """What must be the same for a checkpoint to be resumed: everything but how often it is written."""
     return {name: value for name, value in asdict(recipe).items() if name != "save"}
 
 

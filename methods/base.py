@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
-from datasets.task import Task
+from datasets.spec import check_ranges
+from datasets.task import Problem, Task
 from methods.noise import estimate_sigma
 
 
@@ -20,7 +21,9 @@ class Method(ABC):
     """A restoration method. Subclasses are frozen dataclasses of their parameters, one file each.
 
     A new method is one new file in `methods/classic/`, `methods/supervised/` or a plugin folder: a subclass that
-    sets the class variables below and implements `restore`. It is then listed, run and tested.
+    sets the class variables below and implements `restore`. It is then listed, run and tested. A parameter is a field
+    with a default, and a line under "Args:" in the docstring; a range is `Annotated[int, Within(1, 63)]`, and a number
+    outside it is a ValueError.
 
     No state: `restore` gives the same result for an image whatever came before it and whatever batch it is in.
     """
@@ -31,10 +34,12 @@ class Method(ABC):
     """One line for `python -m methods list`."""
     citation: ClassVar[str]
     """Authors, title, venue, year."""
-    tasks: ClassVar[tuple[str, ...]]
-    """Names of the tasks the method is made for."""
+    problems: ClassVar[tuple[Problem, ...]]
+    """The operators, each with its noise, that the method knows: it runs on every task that has one of them."""
     decoupled: ClassVar[bool]
     """True if every restoration carries φ, f, g and the domain."""
+    variants: ClassVar[dict[str, str]] = {}
+    """Names of settings that tables show beside the defaults: a name, and the spec that it stands for."""
     uses_sigma: ClassVar[bool] = False
     """True if the method is told σ: in blind denoising it runs with an estimate and, as a second row, the truth."""
     oracle: ClassVar[bool] = False
@@ -48,11 +53,14 @@ class Method(ABC):
     batch_size: ClassVar[int] = 1
     """How many images of one size the runner hands over at once."""
 
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
     def supports(self, task: Task) -> str | None:
         """Return None if the method can run on the task, or the reason why not and, if there is one, the remedy."""
-        if task.name in self.tasks:
+        if task.problem in self.problems:
             return None
-        return f"made for {', '.join(self.tasks)}"
+        return f"made for {', '.join(map(str, self.problems))}, not for {task.problem}"
 
     def weights(self) -> tuple[Path, ...]:
         """The fitted or trained files the method reads; their hashes go into run.json."""

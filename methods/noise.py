@@ -37,9 +37,8 @@ def estimate_sigma(y: Tensor) -> Tensor:
     Source: G. Chen, F. Zhu and P. A. Heng, "An Efficient Statistical Method for Image Noise Level Estimation",
     ICCV 2015; for gray images with the patch selection of X. Liu, M. Tanaka and M. Okutomi, "Single-Image Noise Level
     Estimation for Blind Denoising", IEEE TIP 22(12), 2013. Deviations: the patch side, 8, shrinks where the image has
-    fewer than eight patches per dimension; the selection is added to the former and accepts 99% instead of
-    99.9999%, chosen with its three rounds on training images (CBSD432, LSUN bedroom and church) at σ 5..50, where it
-    cuts the mean error on gray images from 2.9 to 0.1 at σ 5 and from 0.6 to 0.2 at σ 50.
+    fewer than eight patches per dimension; the selection is added to the former, takes three rounds and accepts 99%
+    instead of 99.9999%.
     """
     return torch.stack([_variance(image) for image in y]).sqrt().to(y.dtype)
 
@@ -86,7 +85,8 @@ def _covariance_spectrum(image: Tensor, side: int, chosen: Tensor | None = None)
         total += patches.sum(dim=1)
         count += patches.shape[1]
     mean = total / count
-    return torch.linalg.eigvalsh(gram / count - torch.outer(mean, mean))
+    eigenvalues: Tensor = torch.linalg.eigvalsh(gram / count - torch.outer(mean, mean))
+    return eigenvalues
 
 
 def _noise_variance(eigenvalues: Tensor) -> Tensor:

@@ -1,26 +1,64 @@
-"""Find methods by name. There is no list to keep: a method is a file."""
+"""Make methods by their specs. There is no list to keep: a method is a file."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import MISSING
+from typing import TYPE_CHECKING
 
-from datasets.errors import unknown
-from datasets.plugins import discover
-from methods.base import Method
+from datasets.catalog import METHODS, plugin_file
+from datasets.errors import SuiteError
+from datasets.spec import Spec, parameters, parse
+
+if TYPE_CHECKING:
+    from methods.base import Method
+
+DESCRIBED: dict[str, tuple[type, str]] = {
+    "summary": (str, 'summary = "what it does, in a line"'),
+    "citation": (str, 'citation = "Authors, Title, Venue, year"'),
+    "problems": (tuple, "problems = (DENOISING,), of the problems in datasets.task"),
+    "decoupled": (bool, "decoupled = True if it tells its φ, else False"),
+}
+"""Class variables that a method must have: their types, and how to write them."""
 
 
-@cache
-def methods() -> dict[str, type[Method]]:
-    """Every method class by name, in `methods/` and in the plugin folders."""
-    return discover("methods", Method)  # type: ignore[type-abstract]
-
-
-def get_method(name: str) -> Method:
-    """Build the method `name` with its default parameters.
+def get_method(spec: str) -> Method:
+    """Build a method from its spec, such as `nlm` or `nlm[search=15]`.
 
     Raises:
-        SuiteError: no such method; the message lists near names and all names.
+        SuiteError: no such method (the message lists near names and all names), a wrong parameter, or a class that
+            does not say what it must.
     """
-    if name not in methods():
-        raise unknown("method", name, methods())
-    return methods()[name]()
+    return _build(METHODS.resolve(parse(spec, "method")))
+
+
+def any_setting(name: str) -> Method:
+    """Build a method with its defaults or, if it has a parameter that must be given, its first variant.
+
+    Raises:
+        SuiteError: as `get_method`.
+    """
+    cls = METHODS.get(name)
+    missing = [each.name for each in parameters(cls).values() if each.default is MISSING]
+    variants = list(METHODS.index()[name].variants)
+    return get_method(variants[0][1] if missing and variants else name)
+
+
+def check(cls: type[Method]) -> None:
+    """Raise SuiteError if a class lacks what every method must say, or says it in another type."""
+    from datasets.task import Problem
+
+    where = f"method '{cls.name}' ({plugin_file(cls.__module__) or cls.__module__})"
+    for name, (kind, how) in DESCRIBED.items():
+        value = getattr(cls, name, None)
+        if value is None:
+            raise SuiteError(f"{where} lacks {name}: add {how}.")
+        if not isinstance(value, kind):
+            raise SuiteError(f"{where}: {name} is not of type {kind.__name__}: write {how}.")
+    if not all(isinstance(problem, Problem) for problem in cls.problems):
+        raise SuiteError(f"{where}: problems holds something else than problems: write {DESCRIBED['problems'][1]}.")
+
+
+def _build(read: Spec) -> Method:
+    check(METHODS.get(read.name))
+    method: Method = METHODS.build(read)
+    return method

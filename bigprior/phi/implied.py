@@ -12,14 +12,15 @@ from torch import Tensor
 
 from bigprior.phi.network import PhiConfig, PhiNetwork
 from bigprior.training import Problem, Recipe
-from datasets.observation import Identity, Observation
+from datasets.observation import Observation
+from datasets.operators import Identity
 from datasets.training_images import TrainingImages
 
 LEAST = 0.02
 """Least φ that y is divided by: where g would be what is left of D after 98% of y."""
 SIGMA_MAX = 55 / 255
 SIGMA_ERROR = 0.03
-"""Relative standard deviation of the σ that the network is told in training: at work it may be an estimate."""
+"""Relative standard deviation of the σ that the network is told in training: in use it may be an estimate."""
 STEP = 0.1
 """Step of the finite difference, relative to σ."""
 LEVELS = (15, 25, 50)
@@ -117,7 +118,7 @@ class ImpliedPhi(Problem[PhiNetwork, Probed]):
 
 def blind(y: Tensor) -> Observation:
     """An image with noise of unknown level."""
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), None)
+    return Observation(y, Identity(), None)
 
 
 def _central(image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The paper's released generative inversions, which stand for a prior where its generator is not at hand.
+"""The paper's released generative inversions, which stand for a prior where its generator is unavailable.
 
 They exist for colorization of the bedroom set alone: chroma of a PGGAN inversion (20 codes), luma of the ground truth.
 """

@@ -31,7 +31,7 @@ from datasets.training_images import HELD_OUT
 SPLIT = "train"
 """The only split that is ever read here."""
 SIGMA_ERROR = 0.03
-"""Relative standard deviation of the σ that a network is told in training: at work it is told an estimate."""
+"""Relative standard deviation of the σ that a network is told in training: in use it gets an estimate."""
 UPRIGHT = ("colorize",)
 """Tasks whose crops are mirrored left to right only: skies are above. Those of others are turned, too."""
 
@@ -209,6 +209,8 @@ def read_pairs(
                 observation = task.degrade(clean, Key(seed + draw, name, entry.name))
                 assert observation.truth is not None
                 sigma = observation.truth.sigma
+                if sigma is None:
+                    raise SuiteError(f"φ cannot be learned on {task.name}: its noise has no one level σ.")
                 seen = observation.without_truth()
                 source = Source(name, entry.name, number, draw)
                 x, f, g = clean[None], fidelity(source, seen), prior(source, seen)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.observation import Identity, Luma, Masking, Observation, Operator
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking, Operator, by_operator
 
 Progress = Callable[[int, int, Tensor], None]
 """Called after each iteration with the number of iterations done, the most there can be, and the losses (N,)."""
@@ -36,7 +37,7 @@ class UnsupportedSize(ValueError):
 
 @dataclass(frozen=True)
 class Inversion:
-    """What a prior believes, given an observation.
+    """A prior's estimate, given an observation.
 
     Attributes:
         image: g (N,C,H,W) in [0,1], on the device and in the dtype of the observation, C that of its fidelity image.
@@ -116,8 +117,22 @@ class Frame:
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+Reflected = Callable[[Tensor], Tensor]
+
+ENLARGED: dict[type[Operator], Callable[[Observation, Reflected], Operator]] = {
+    Identity: lambda observation, reflected: observation.operator,
+    Masking: lambda observation, reflected: Masking(reflected(observation.mask)),
+    Luma: lambda observation, reflected: observation.operator,
+}
+"""Operator → the same on an image that was enlarged by a map of images."""
+
+
 def enlarge(observation: Observation, height: int, width: int) -> Frame:
-    """Enlarge an observation to height×width by reflection about its borders, centred; it must not be larger."""
+    """Enlarge an observation to height×width by reflection about its borders, centred; it must not be larger.
+
+    Raises:
+        ValueError: its operator cannot be carried over to another size (`ENLARGED`).
+    """
     h, w = observation.y.shape[-2:]
     if (h, w) == (height, width):
         return Frame(observation, 0, 0, h, w)
@@ -129,10 +144,5 @@ def enlarge(observation: Observation, height: int, width: int) -> Frame:
     def reflected(image: Tensor) -> Tensor:
         return image[..., rows, :][..., columns]
 
-    operator: Operator = observation.operator
-    if isinstance(operator, Masking):
-        operator = Masking(reflected(operator.mask))
-    elif not isinstance(operator, Identity | Luma):
-        raise TypeError(f"{type(operator).__name__} cannot be carried over to another size")
-    larger = Observation(reflected(observation.y), operator, reflected(observation.mask), observation.sigma)
-    return Frame(larger, top, left, h, w)
+    operator = by_operator(ENLARGED, observation.operator, "enlarging by reflection")(observation, reflected)
+    return Frame(Observation(reflected(observation.y), operator, observation.noise), top, left, h, w)

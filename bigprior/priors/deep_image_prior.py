@@ -23,7 +23,8 @@ from bigprior.priors.base import (
     discrepancy_met,
     enlarge,
 )
-from datasets.observation import Masking, Observation
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking, Operator, by_operator
 
 AMPLITUDE = 0.1
 """The input noise is uniform in 0..this."""
@@ -132,7 +133,7 @@ class DeepImagePrior(GenerativePrior):
     the last output, which is g only where g is no mean of outputs.
 
     Args:
-        denoising, inpainting: settings; inpainting's where A is a mask, else denoising's.
+        denoising, inpainting: settings; colorization has those of denoising.
         iterations: the most steps; the settings' own if None.
         tau: τ.
         seed: of θ, z and the jitter.
@@ -145,8 +146,17 @@ class DeepImagePrior(GenerativePrior):
     seed: int = 0
 
     def settings(self, observation: Observation) -> Settings:
-        """Return the settings for an observation."""
-        return self.inpainting if isinstance(observation.operator, Masking) else self.denoising
+        """Return the settings for an observation.
+
+        Raises:
+            ValueError: there are none for its operator.
+        """
+        table: dict[type[Operator], Settings] = {
+            Identity: self.denoising,
+            Masking: self.inpainting,
+            Luma: self.denoising,
+        }
+        return by_operator(table, observation.operator, "the deep image prior")
 
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
         return torch.cat([self._decode_one([latent[i] for latent in latents]) for i in range(len(latents[0]))])

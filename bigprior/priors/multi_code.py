@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from bigprior.priors.gan_inversion import GanInversion
-from datasets.observation import Luma, Observation
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking, Operator, by_operator
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class MultiCode(GanInversion):
         return self.generator.image(composed, self.layer)
 
 
+PUBLISHED: dict[type[Operator], tuple[int, int]] = {Identity: (30, 4), Masking: (30, 4), Luma: (20, 6)}
+"""Operator → the published number of codes and composing layer."""
+
+
 def published(observation: Observation) -> tuple[int, int]:
-    """Return the published number of codes and composing layer for an observation."""
-    return (20, 6) if isinstance(observation.operator, Luma) else (30, 4)
+    """Return the published number of codes and composing layer for an observation.
+
+    Raises:
+        ValueError: there are none for its operator.
+    """
+    return by_operator(PUBLISHED, observation.operator, "multi-code inversion")

@@ -34,7 +34,7 @@ def vgg16(device: torch.device, dtype: torch.dtype) -> Features:
     K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
 
     Raises:
-        SuiteError: the weights are not to be had; says the command that fetches them.
+        SuiteError: the weights are unavailable; says the command that fetches them.
     """
     layers = vgg16_layers(device, dtype, RELU3_3 + 1)
     return lambda image: layers(image)[RELU3_3]

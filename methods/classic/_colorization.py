@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from bigprior.domains import LumaChroma
 from bigprior.fusion import Restoration
-from datasets.errors import unknown
 from datasets.observation import Observation
+from datasets.task import COLORIZATION, Problem
 from methods.base import Method
 
 TABLES = Path(__file__).parent / "tables"
@@ -33,7 +33,7 @@ class Colorization(Method):
         ValueError: (from `restore`) the observation has three channels: it already has colour.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("colorize",)
+    problems: ClassVar[tuple[Problem, ...]] = (COLORIZATION,)
     decoupled: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
@@ -56,32 +56,19 @@ class TabulatedChroma(Colorization):
     """Chroma looked up in a table fitted by `python -m methods.classic.fit_chroma` (see `tables/README.md`).
 
     Args:
-        trained_on: name of the table: "lsun" (the training images of the three LSUN sets together),
-            "lsun-bedroom", "lsun-church" or "lsun-conference".
-
-    Raises:
-        SuiteError: no such table.
+        trained_on: the training images of one LSUN set, or lsun: those of all three.
     """
 
     statistic: ClassVar[str]
     """Key of the table: "constant" (1,1), "luma" (L,1) or "luma_row" (L,R)."""
 
-    trained_on: str = "lsun"
-
-    def __post_init__(self) -> None:
-        if self.trained_on not in trained():
-            raise unknown("chroma table", self.trained_on, trained())
+    trained_on: Literal["lsun", "lsun-bedroom", "lsun-church", "lsun-conference"] = "lsun"
 
     def weights(self) -> tuple[Path, ...]:
         return (TABLES / f"{self.trained_on}.json",)
 
     def chroma(self, luma: Tensor) -> Tensor:
         return look_up(load_table(self.trained_on, self.statistic).to(luma), luma)
-
-
-def trained() -> list[str]:
-    """Return the names of the fitted tables."""
-    return sorted(path.stem for path in TABLES.glob("*.json"))
 
 
 @cache

@@ -14,6 +14,7 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.task import INPAINTING, Problem
 from methods.base import Method
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,7 @@ class Inpainting(Method):
         ValueError: (from `restore`) an image of the batch has no observed pixel.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("inpaint-center", "inpaint-random")
+    problems: ClassVar[tuple[Problem, ...]] = (INPAINTING,)
     decoupled: ClassVar[bool] = True
 
     @abstractmethod

@@ -11,11 +11,8 @@ from methods.classic._inpainting import Bools, Floats
 def inpaint_channels(image: Floats, hole: Bools, radius: float, algorithm: int) -> Floats:
     """Return `cv2.inpaint` of each channel of an image (H,W,C) of any scale.
 
-    Raises:
-        ValueError: the radius is under 1 (OpenCV would silently take 1) or over 100 (it would take 100).
+    The radius is from 1 to 100; OpenCV takes the nearer end for any other.
     """
-    if not 1 <= radius <= 100:
-        raise ValueError(f"radius must be from 1 to 100 pixels, got {radius}")
     mask = hole.astype(np.uint8)
     channels = np.moveaxis(image.astype(np.float32), -1, 0)
     filled = [cv2.inpaint(np.ascontiguousarray(channel), mask, radius, algorithm) for channel in channels]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._neighbours import Neighbours, Pair, average
+
+Scales = Annotated[tuple[float, float, float, float], Within(0, 100)]
+TINY = 1e-6
+"""The least scale: keeps the weights finite."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +34,17 @@ class Bilateral(Method):
 
     Args:
         gray, colour: (s₀, s₁, r₀, r₁) with s = s₀ + s₁ t pixels and r = (r₀ + r₁ t) σ √C for t = 255 σ and C channels.
-            Lines drawn through the (s, r) of highest PSNR at σ 5, 10, 15, 25, 35, 50, from a grid over s 0.7..2.8 and
-            r/(σ√C) 1..5.2, on 10 to 12 training images (CBSD432 crops, LSUN bedroom and church, split train).
     """
 
     name: ClassVar[str] = "bilateral"
     summary: ClassVar[str] = "bilateral filter: pixels averaged by distance in place and in colour"
     citation: ClassVar[str] = "C. Tomasi and R. Manduchi, Bilateral filtering for gray and color images, ICCV 1998"
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    gray: tuple[float, float, float, float] = (1.0, 0.015, 2.3, 0.026)
-    colour: tuple[float, float, float, float] = (1.6, 0.01, 1.35, 0.013)
+    gray: Scales = (1.0, 0.015, 2.3, 0.026)
+    colour: Scales = (1.6, 0.01, 1.35, 0.013)
 
     def scales(self, sigma: float, channels: int) -> tuple[float, float]:
         """Return (s in pixels, r on the [0,1] scale) at σ on the [0,1] scale."""
@@ -61,10 +65,11 @@ class Bilateral(Method):
 
 
 def bilateral(y: Tensor, spatial: float, colour: float, radius: int | None = None) -> Neighbours:
-    """Average y (N,C,H,W) with bilateral weights: s = `spatial` > 0 in pixels, r = `colour` > 0 in units of y.
+    """Average y (N,C,H,W) with bilateral weights: s = `spatial` ≥ 0 in pixels, r = `colour` ≥ 0 in units of y.
 
     The window has radius ⌈3s⌉ unless another is given.
     """
+    spatial, colour = max(spatial, TINY), max(colour, TINY)
 
     def weight(dy: int, dx: int, here: Pair, there: Pair) -> Tensor:
         squared = (y[:, :, *here] - y[:, :, *there]).square_().sum(dim=1, keepdim=True)

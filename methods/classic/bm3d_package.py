@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 
 
@@ -33,7 +34,7 @@ class BM3DPackage(Method):
     citation: ClassVar[str] = (
         "K. Dabov et al., Image denoising by sparse 3-D transform-domain collaborative filtering, IEEE TIP 2007"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = False
     uses_sigma: ClassVar[bool] = True
     warm_up: ClassVar[bool] = False

@@ -13,41 +13,15 @@ class ChromaGivenLuma(TabulatedChroma):
     """Chroma guess c(y): the median chroma of training pixels of the same luma, interpolated over luma.
 
     The median is the geometric one in CIELAB's ab plane, the minimiser of the mean CIE76 distance and so, up to
-    rounding, the maximiser of AuC. The table is fitted on training images by `methods.classic.fit_chroma`. This row
-    uses all three LSUN training sets; the rows below were fitted on one set each, for images of its kind.
+    rounding, the maximiser of AuC. The table is fitted on training images by `methods.classic.fit_chroma`.
     """
 
     name: ClassVar[str] = "chroma-given-luma"
-    summary: ClassVar[str] = "the median chroma given luma (LSUN)"
+    summary: ClassVar[str] = "the median chroma given luma"
     citation: ClassVar[str] = "baseline, no source; table fitted by methods.classic.fit_chroma"
     statistic: ClassVar[str] = "luma"
-
-
-@dataclass(frozen=True)
-class ChromaGivenLumaBedroom(ChromaGivenLuma):
-    """The same, fitted on the training images of LSUN bedroom."""
-
-    name: ClassVar[str] = "chroma-given-luma-bedroom"
-    summary: ClassVar[str] = "the median chroma given luma (LSUN bedroom)"
-
-    trained_on: str = "lsun-bedroom"
-
-
-@dataclass(frozen=True)
-class ChromaGivenLumaChurch(ChromaGivenLuma):
-    """The same, fitted on the training images of LSUN church."""
-
-    name: ClassVar[str] = "chroma-given-luma-church"
-    summary: ClassVar[str] = "the median chroma given luma (LSUN church)"
-
-    trained_on: str = "lsun-church"
-
-
-@dataclass(frozen=True)
-class ChromaGivenLumaConference(ChromaGivenLuma):
-    """The same, fitted on the training images of LSUN conference."""
-
-    name: ClassVar[str] = "chroma-given-luma-conference"
-    summary: ClassVar[str] = "the median chroma given luma (LSUN conference)"
-
-    trained_on: str = "lsun-conference"
+    variants: ClassVar[dict[str, str]] = {
+        "chroma-given-luma-bedroom": "chroma-given-luma[trained_on=lsun-bedroom]",
+        "chroma-given-luma-church": "chroma-given-luma[trained_on=lsun-church]",
+        "chroma-given-luma-conference": "chroma-given-luma[trained_on=lsun-conference]",
+    }

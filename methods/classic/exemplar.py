@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian, solve_in_hole
 
 CHUNK = 256
@@ -35,7 +36,7 @@ class Exemplar(Inpainting):
     approximate nearest neighbours; no texture features; on the finest level only every `stride`-th patch votes.
 
     Args:
-        patch: side of a patch in pixels, odd.
+        patch: side of a patch in pixels.
         components: principal components of a patch that are compared.
         iterations: searches and votes on each level but the finest.
         finest: the same on the finest level.
@@ -53,16 +54,15 @@ class Exemplar(Inpainting):
         "A. Newson et al., Video Inpainting of Complex Scenes, SIAM J. Imaging Sci., 2014"
     )
 
-    patch: int = 7
-    components: int = 12
-    iterations: int = 10
-    finest: int = 6
-    stride: int = 2
+    patch: Annotated[int, Within(1, 63, odd=True)] = 7
+    components: Annotated[int, Within(1, 1000)] = 12
+    iterations: Annotated[int, Within(0, 1000)] = 10
+    finest: Annotated[int, Within(0, 1000)] = 6
+    stride: Annotated[int, Within(1, 63)] = 2
 
     def __post_init__(self) -> None:
-        if self.patch < 1 or self.patch % 2 == 0:
-            raise ValueError(f"patch must be odd and at least 1 pixel, got {self.patch}")
-        if not 1 <= self.stride <= self.patch:
+        super().__post_init__()
+        if self.stride > self.patch:
             raise ValueError(f"stride must be from 1 to the patch size {self.patch}, got {self.stride}")
 
     def fill(self, image: Floats, hole: Bools) -> Floats:

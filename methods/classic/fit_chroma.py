@@ -2,8 +2,7 @@
 
 For a luma y and relative row r, the table holds the median colour of the training pixels near (y, r): AuC is
 100 (1 − E min(⌈d⌉, 150) / 150) with d the CIE76 distance in the ab plane, so its maximiser is, up to the rounding, the
-geometric median argmin_c E‖ab − c‖. Fitted on bedrooms or churches and validated on others of the kind, it scores above
-the mean (by 0.02 and 0.13) and the mode (by 1.5 and 0.2) given luma.
+geometric median argmin_c E‖ab − c‖.
 
 Everything follows from one histogram of (luma, row, ab) per training set. It is smoothed by a Gaussian over luma and
 row, since neighbouring cells share pixels of few images and would otherwise learn those images.
@@ -27,7 +26,7 @@ from torch import Tensor
 from bigprior.domains import LumaChroma
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
-from datasets.observation import LUMA
+from datasets.operators import LUMA
 from datasets.task import Key
 from datasets.tasks.colorize import Colorize
 from methods.classic._colorization import TABLES, look_up
@@ -41,7 +40,7 @@ LEVELS, ROWS = 32, 16
 AB_MAX = 64
 """Colours are counted in unit squares of the ab plane, centred on integers in −64..64; the few beyond are clipped."""
 LUMA_BLUR, ROW_BLUR = 1.0, 2.0
-"""Standard deviations of the smoothing in bins; on the held-out images, AuC varies little around them."""
+"""Standard deviations of the smoothing in bins."""
 DIGITS = 4
 THRESHOLDS = 150
 
@@ -146,14 +145,15 @@ def auc(table: Floats, images: Sequence[Tensor]) -> float:
 
 CARD = """# Chroma tables
 
-Fitted by `python -m methods.classic.fit_chroma` (method and constants there); not to be edited by hand.
+Fitted by `python -m methods.classic.fit_chroma`, which has the method and its constants. Do not edit the tables by
+hand.
 
 - Data: the training splits (images 0–249 by file name, 256×256) of `lsun-bedroom`, `lsun-church` and
   `lsun-conference`. `lsun.json` is fitted on the three together, each other file on the set of its name. The test
-  splits (250–299) were not used. A score on a training image would not be an honest one.
+  splits (250–299) were not used. Do not score these tables on training images.
 - Content: `constant`, `luma` and `luma_row`, arrays (2, luma bins, row bins) of (B−Y, R−Y) on the [0,1] scale, values
-  at the bin centres: the geometric median of the training pixels' ab chroma, at the luma of the bin. Nothing of any
-  single image is kept.
+  at the bin centres: the geometric median of the training pixels' ab chroma, at the luma of the bin. They are
+  statistics over all training pixels; nothing of a single image is kept.
 - Validation, AuC in % (mean over images {fitted}–249 of the training split, tables fitted on 0–{last}):
 
 | fitted on | images of | constant | luma | luma and row |

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._fourier import periodogram, wiener
 
@@ -28,9 +30,7 @@ class FourierWiener(Method):
     ch. 9.
 
     Args:
-        bandwidth: standard deviation of G in frequency bins, chosen by PSNR on 29 training images (CBSD432 crops, LSUN
-            bedroom, church and conference, split train) at σ 5..50. Weaker there: separate channels, the radially
-            averaged periodogram (−0.3 dB at σ 25), a fitted power law.
+        bandwidth: standard deviation of G in frequency bins.
     """
 
     name: ClassVar[str] = "fourier-wiener"
@@ -38,11 +38,11 @@ class FourierWiener(Method):
     citation: ClassVar[str] = (
         "N. Wiener, Extrapolation, interpolation, and smoothing of stationary time series, MIT Press 1949"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    bandwidth: float = 3.0
+    bandwidth: Annotated[float, Within(0, 1000)] = 3.0
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y

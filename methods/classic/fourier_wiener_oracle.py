@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._fourier import periodogram, wiener
 
@@ -29,7 +30,7 @@ class FourierWienerOracle(Method):
     citation: ClassVar[str] = (
         "N. Wiener, Extrapolation, interpolation, and smoothing of stationary time series, MIT Press 1949"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
     oracle: ClassVar[bool] = True

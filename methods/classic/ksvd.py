@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch.nn.functional import fold, pad, unfold
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._colour import change, opponent_matrix
 
@@ -49,10 +51,10 @@ class KSVD(Method):
     Dictionaries", IEEE Transactions on Image Processing 15(12), 2006; the power step in place of a full SVD:
     R. Rubinstein, M. Zibulevsky and M. Elad, "Efficient Implementation of the K-SVD Algorithm using Batch Orthogonal
     Matching Pursuit", Technion CS-2008-08. Patch size, K, gain and λ are the papers'. Deviations: patches that the
-    mean alone explains are not learned from; colour is decorrelated. On four CBSD432 crops at σ 25 and 50 this was
-    0.1 and 0.3 dB better than coding all channels of a patch jointly (as Mairal, Elad and Sapiro 2008, without their
-    off-line dictionary), and learning the chroma dictionaries too lost 0.01 and 0.08 dB. `iterations`, `training` and
-    `coarse` were chosen on the same crops at σ 5, 25 and 50: doubling them gains at most 0.1 dB.
+    mean alone explains are not learned from; colour is decorrelated, not coded jointly (Mairal, Elad and Sapiro 2008).
+
+    Raises:
+        ValueError: `atoms` is not the square of an integer.
     """
 
     name: ClassVar[str] = "ksvd"
@@ -61,17 +63,21 @@ class KSVD(Method):
         "M. Elad and M. Aharon, Image Denoising Via Sparse and Redundant Representations Over Learned Dictionaries, "
         "IEEE Trans. Image Processing, 2006"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    patch: int = 8
-    atoms: int = 256
-    iterations: int = 15
-    training: int = 10000
-    gain: float = 1.15
-    weight: float = 30 / 255
-    coarse: float = 20 / 255
+    patch: Annotated[int, Within(2, 32)] = 8
+    atoms: Annotated[int, Within(1, 4096)] = 256
+    iterations: Annotated[int, Within(0, 1000)] = 15
+    training: Annotated[int, Within(0)] = 10000
+    gain: Annotated[float, Within(0, 100)] = 1.15
+    weight: Annotated[float, Within(0.0001, 100)] = 30 / 255
+    coarse: Annotated[float, Within(0.0001, 1)] = 20 / 255
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        dct_dictionary(1, self.atoms)  # says at once what is wrong with their number
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y

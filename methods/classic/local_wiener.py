@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,8 @@ from torch.nn.functional import avg_pool2d, pad
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 
 
@@ -27,8 +29,7 @@ class LocalWiener(Method):
     1980, with the noise variance for his additive case. Deviation: the side of the window grows with σ.
 
     Args:
-        steps: σ on the 0–255 scale at which the side becomes 5 and 7; it is 3 below. Chosen among sides 3..11 by PSNR
-            on 29 training images (CBSD432 crops, LSUN bedroom, church and conference, split train) at σ 5..50.
+        steps: σ on the 0–255 scale at which the side becomes 5 and 7; it is 3 below.
     """
 
     name: ClassVar[str] = "local-wiener"
@@ -36,11 +37,11 @@ class LocalWiener(Method):
     citation: ClassVar[str] = (
         "J.-S. Lee, Digital image enhancement and noise filtering by use of local statistics, IEEE TPAMI 1980"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    steps: tuple[float, float] = (8.0, 30.0)
+    steps: Annotated[tuple[float, float], Within(0)] = (8.0, 30.0)
 
     def size(self, sigma: float) -> int:
         """Return the side of the window at σ on the [0,1] scale."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import cv2
 
+from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting
 from methods.classic._opencv import inpaint_channels
 
@@ -17,10 +18,10 @@ class NavierStokes(Inpainting):
 
     Deviation from the source, which evolves a partial differential equation: OpenCV fills the pixels in the order of
     their distance from the boundary with means of the known pixels within `radius`, weighted along the isophotes.
-    Each channel goes in as float32 on the [0,1] scale, which scores better on training photographs than 8 bit.
+    Each channel goes in as float32 on the [0,1] scale.
 
     Args:
-        radius: of the neighbourhood, in pixels, from 1 to 100.
+        radius: of the neighbourhood, in pixels.
 
     Source: M. Bertalmio, A. L. Bertozzi and G. Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video
     Inpainting", CVPR 2001.
@@ -33,7 +34,7 @@ class NavierStokes(Inpainting):
         "CVPR, 2001"
     )
 
-    radius: float = 12
+    radius: Annotated[float, Within(1, 100)] = 12
 
     def fill(self, image: Floats, hole: Bools) -> Floats:
         return inpaint_channels(image, hole, self.radius, cv2.INPAINT_NS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,8 +12,13 @@ from torch.nn.functional import pad
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._neighbours import Neighbours, Pair, average
+
+NARROWEST, TINY = 0.25, 1e-9
+"""The least a, in pixels, and the least h: keep the weights finite."""
 
 
 @dataclass(frozen=True)
@@ -31,31 +36,30 @@ class NonLocalMeans(Method):
     Args:
         gray, colour: (a₀, a₁, h₀). The patch kernel has standard deviation a = min(a₀ + a₁ t, 3) pixels for t = 255 σ
             and is cut at ⌈2a⌉; h = h₀ a^(−3/4) σ, since a wider kernel has a less noisy distance.
-        search: side of the search window, odd.
-        own: w_ii > 0.
-
-        All chosen by PSNR at σ 5, 10, 15, 25, 35, 50 on 7 to 9 training images, gray and colour (CBSD432 crops, LSUN
-        bedroom and church, split train), from a grid over a 0.7..3, h/σ 0.2..1.2, search 13, 21, 29, w_ii 0.1..1 and
-        the largest other weight, and flat kernels of sides 3, 5, 7.
+        search: side of the search window.
+        own: w_ii.
+        patch: side of the patches in place of 2⌈2a⌉ + 1; then a = (patch − 1)/4. none: as σ asks.
     """
 
     name: ClassVar[str] = "nlm"
     summary: ClassVar[str] = "non-local means: pixels averaged by likeness of the patches around them"
     citation: ClassVar[str] = "A. Buades, B. Coll and J.-M. Morel, A non-local algorithm for image denoising, CVPR 2005"
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    gray: tuple[float, float, float] = (0.8, 0.04, 1.2)
-    colour: tuple[float, float, float] = (0.5, 0.027, 0.82)
-    search: int = 13
-    own: float = 0.3
+    gray: Annotated[tuple[float, float, float], Within(0, 100)] = (0.8, 0.04, 1.2)
+    colour: Annotated[tuple[float, float, float], Within(0, 100)] = (0.5, 0.027, 0.82)
+    search: Annotated[int, Within(1, 255, odd=True)] = 13
+    own: Annotated[float, Within(0.001, 1)] = 0.3
+    patch: Annotated[int, Within(1, 63, odd=True)] | None = None
 
     def scales(self, sigma: float, channels: int) -> tuple[float, float]:
         """Return (a in pixels, h on the [0,1] scale) at σ on the [0,1] scale."""
         a0, a1, h0 = self.gray if channels == 1 else self.colour
-        kernel = min(a0 + a1 * 255 * sigma, 3.0)
-        return kernel, h0 * kernel**-0.75 * sigma
+        kernel = min(a0 + a1 * 255 * sigma, 3.0) if self.patch is None else (self.patch - 1) / 4
+        kernel = max(kernel, NARROWEST)
+        return kernel, max(h0 * kernel**-0.75 * sigma, TINY)
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y
@@ -63,24 +67,28 @@ class NonLocalMeans(Method):
         for image, sigma in zip(y, noise_level(observation).tolist(), strict=True):
             prior, phi = image[None], torch.zeros_like(image[None, :1])
             if sigma > 0:
-                neighbours = non_local_means(prior, sigma, *self.scales(sigma, len(image)), self.search)
+                scales = self.scales(sigma, len(image))
+                neighbours = non_local_means(prior, sigma, *scales, self.search, self.patch)
                 prior, phi = neighbours.mean, neighbours.reliance(self.own)
             priors.append(prior)
             phis.append(phi)
         return Restoration.fused(y, torch.cat(priors), torch.cat(phis))
 
 
-def non_local_means(y: Tensor, sigma: float, kernel: float, filtering: float, search: int) -> Neighbours:
+def non_local_means(
+    y: Tensor, sigma: float, kernel: float, filtering: float, search: int, patch: int | None = None
+) -> Neighbours:
     """Average y (N,C,H,W) with non-local weights.
 
     Args:
         sigma: σ ≥ 0 in units of y; 0 leaves the patch distance uncorrected.
-        kernel: a > 0, the standard deviation of the Gaussian patch kernel in pixels; the patch has radius ⌈2a⌉, which
-            must be smaller than the image.
+        kernel: a > 0, the standard deviation of the Gaussian patch kernel in pixels.
         filtering: h > 0 in units of y.
         search: side of the search window, odd.
+        patch: side of the patches, odd; None: 2⌈2a⌉ + 1. Less on images that are smaller.
     """
-    radius = math.ceil(2 * kernel)
+    radius = math.ceil(2 * kernel) if patch is None else patch // 2
+    radius = min(radius, *(side - 1 for side in y.shape[-2:]))
     padded = pad(y, (radius,) * 4, mode="reflect")
     gaussian = [math.exp(-0.5 * (offset / kernel) ** 2) for offset in range(-radius, radius + 1)]
     taps = [tap / sum(gaussian) for tap in gaussian]

@@ -9,6 +9,7 @@ import torch
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.task import DENOISING, Problem
 from methods.base import Method
 
 
@@ -19,7 +20,7 @@ class Noisy(Method):
     name: ClassVar[str] = "noisy"
     summary: ClassVar[str] = "the noisy image, untouched"
     citation: ClassVar[str] = "no source: the data as they are"
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
 
     def restore(self, observation: Observation) -> Restoration:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from scipy import ndimage
 
+from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting
 
 
@@ -18,18 +19,14 @@ class RingMean(Inpainting):
     over it is what it knows about structure.
 
     Args:
-        width: ring width in pixels, at least 1 (the best value on training photographs).
+        width: ring width in pixels.
     """
 
     name: ClassVar[str] = "ring-mean"
     summary: ClassVar[str] = "the mean colour of the ring of observed pixels around each hole"
     citation: ClassVar[str] = "baseline, no source"
 
-    width: int = 1
-
-    def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"width must be at least 1 pixel, got {self.width}")
+    width: Annotated[int, Within(1, 1000)] = 1
 
     def fill(self, image: Floats, hole: Bools) -> Floats:
         filled = image.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch import Tensor
 from bigprior.domains import Fourier
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.spec import Within
+from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 
 
@@ -27,9 +29,7 @@ class Tikhonov(Method):
     Mathematics Doklady 4, 1963.
 
     Args:
-        scale, power: λ(σ) = scale · (255 σ/25)^power, a line fitted in logarithms to the λ of highest PSNR at
-            σ 5, 10, 15, 25, 35, 50 on 29 training images (CBSD432 crops, LSUN bedroom, church and conference, split
-            train); it loses less than 0.03 dB to each of them.
+        scale, power: λ(σ) = scale · (255 σ/25)^power.
     """
 
     name: ClassVar[str] = "tikhonov"
@@ -37,12 +37,12 @@ class Tikhonov(Method):
     citation: ClassVar[str] = (
         "A. N. Tikhonov, Solution of incorrectly formulated problems and the regularization method, 1963"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    scale: float = 0.8
-    power: float = 1.7
+    scale: Annotated[float, Within(0, 1000)] = 0.8
+    power: Annotated[float, Within(0.1, 10)] = 1.7
 
     def weight(self, sigma: Tensor) -> Tensor:
         """Return λ for σ on the [0,1] scale."""

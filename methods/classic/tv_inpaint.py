@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting, differences, factorise, laplacian, solve_in_hole
 
 
@@ -23,8 +24,7 @@ class TVInpaint(Inpainting):
     Deviation from the source: the data is noise-free, so observed pixels are constraints and not a quadratic term.
 
     Args:
-        epsilon: ε, smooths TV at 0; on the [0,1] scale of the image. On training photographs, a smaller one scores
-            lower and takes more iterations; a larger one comes close to the harmonic fill.
+        epsilon: ε, smooths TV at 0; on the [0,1] scale of the image. A large one comes close to the harmonic fill.
         tolerance: largest change of a pixel in the last iteration, on the [0,1] scale.
         iterations: at most so many solves.
 
@@ -39,9 +39,9 @@ class TVInpaint(Inpainting):
         "J. Shen, T. F. Chan, Mathematical Models for Local Nontexture Inpaintings, SIAM J. Appl. Math., 2002"
     )
 
-    epsilon: float = 3e-2
-    tolerance: float = 1e-3
-    iterations: int = 100
+    epsilon: Annotated[float, Within(1e-6, 1000)] = 3e-2
+    tolerance: Annotated[float, Within(0, 1)] = 1e-3
+    iterations: Annotated[int, Within(0, 10_000)] = 100
 
     def fill(self, image: Floats, hole: Bools) -> Floats:
         unknown = hole.ravel()

@@ -30,8 +30,8 @@ class HalfChroma(Protocol):
 class ChromaEnsemble(nn.Module):
     """The mean of networks that were trained on different images, each for the image and for its mirror image.
 
-    Member k never sees an image of the training set whose number is k modulo MEMBERS (`held_from`). What a network has
-    learned by heart the others have not, so it counts less in the mean (L. Breiman, "Bagging Predictors", Machine
+    Member k never sees an image of the training set whose number is k modulo MEMBERS (`held_from`). What one network
+    has memorised the others have not, so it counts less in the mean (L. Breiman, "Bagging Predictors", Machine
     Learning 1996); and what member k says of the images that it has not seen is what can be expected of new ones.
     """
 

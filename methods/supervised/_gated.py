@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle
 
+from bigprior.fusion import Restoration
 from bigprior.networks import GatedUNet
 from bigprior.smooth_fill import smooth_fill
 from bigprior.tiles import tiled
-from methods.supervised._trained import TILE
+from datasets.observation import Observation
+from datasets.task import INPAINTING, Problem
+from methods.supervised._trained import TILE, Trained
 
 
 def untrained() -> GatedUNet:
@@ -26,3 +31,16 @@ def inpaint(network: GatedUNet, y: Tensor, mask: Tensor) -> Tensor:
 
     x = torch.cat([fill, mask], dim=1)
     return torch.where(mask > 0, y, fill + tiled(residual, x, TILE, overlap=network.radius, multiple=network.multiple))
+
+
+class GatedInpainter(Trained[GatedUNet]):
+    """What the rows of the inpainting network share. A gray image is three equal channels, and the mean is taken."""
+
+    problems: ClassVar[tuple[Problem, ...]] = (INPAINTING,)
+
+    def restore(self, observation: Observation) -> Restoration:
+        y = observation.y
+        network = self.loaded(untrained, y)
+        with self.computing(y):
+            image = inpaint(network, y.expand(-1, 3, -1, -1), observation.mask)
+        return Restoration(image if y.shape[1] == 3 else image.mean(dim=1, keepdim=True))

@@ -13,7 +13,7 @@ from bigprior.fusion import Restoration
 from bigprior.tiles import Network, tiled
 from datasets import fetch
 from datasets.observation import Observation
-from datasets.task import Task
+from datasets.task import DENOISING, Problem, Task
 from methods.base import Method, noise_level
 
 SIGMA_MAX = 75
@@ -27,7 +27,7 @@ class Published(Method):
     file: ClassVar[str]
     """The weights' path in the registry."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = False
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
@@ -58,8 +58,7 @@ class NoiseMapped(Published):
     """A colour denoiser trained for σ 0 to 75 that reads σ from a map beside the image: x̂ = network(s y, s σ) / s.
 
     σ is the observation's, or in blind denoising estimated from y. Where it is 0 the image is y. s = min(1, 75/σ): an
-    image with more noise than the network has ever seen is made darker until the noise is 75. (Telling the network a σ
-    over 75, or 75 where there is more, loses up to 12 dB.)
+    image with more noise than the network has ever seen is made darker until the noise is 75.
 
     A gray image is made three equal channels and the output's channels are averaged. Noise that is the same in all
     channels has, along the gray axis, three times the variance of independent noise of the same level, and the network

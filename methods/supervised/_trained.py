@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -19,6 +20,8 @@ TILE = 768
 """Side of the tiles of large images: the overlaps of these networks are wide."""
 
 Precision = Literal["float32", "bfloat16"]
+TrainedOn = Literal["all", "lsun-bedroom"]
+"""All the training sets of a network's card, or the 250 training images of one set, as the paper's rivals had."""
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -43,11 +46,15 @@ def _load(file: Path, untrained: Callable[[], N], device: torch.device, dtype: t
 class Trained(Method, Generic[N]):
     """A method of ours whose weights are `weights/<stem>.safetensors`, with the model card `<stem>.md` beside them."""
 
-    stem: ClassVar[str]
     decoupled: ClassVar[bool] = False
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     batch_size: ClassVar[int] = 4
     precision: Precision
+
+    @property
+    @abstractmethod
+    def stem(self) -> str:
+        """Name of the weights and of their card."""
 
     def weights(self) -> tuple[Path, ...]:
         return (FOLDER / f"{self.stem}.safetensors",)

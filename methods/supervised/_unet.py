@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from bigprior.denoiser import denoise_both_ways, untrained
 from bigprior.fusion import Restoration
 from bigprior.networks import BiasFreeUNet
 from datasets.observation import Observation
+from datasets.task import DENOISING, Problem
 from methods.supervised._trained import Trained
 
 
@@ -19,7 +22,7 @@ class UNetDenoiser(Trained[BiasFreeUNet]):
     results is taken. An image that is known to have no noise is returned as it is.
     """
 
-    tasks = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
 
     def restored(self, observation: Observation, told: Tensor) -> Restoration:
         """Restore, σ (N,) told where it is not 0."""

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
+from datasets.task import COLORIZATION, Problem
 from methods.supervised._chroma import ChromaEnsemble, colorize, untrained
-from methods.supervised._trained import Precision, Trained
+from methods.supervised._trained import Precision, Trained, TrainedOn
 
 
 @dataclass(frozen=True)
@@ -18,20 +19,26 @@ class ChromaCnn(Trained[ChromaEnsemble]):
     The luma of the result, before it is clipped, is y. Trained on the training splits of LSUN for the mean distance in
     the CIE ab plane, whose minimiser is the geometric median of the plausible colours (`weights/chroma-cnn.md`).
 
-    Attributes:
+    Args:
         precision: of the convolutions.
+        trained_on: all, or the 250 training images of lsun-bedroom alone.
 
     Source: R. Zhang, P. Isola and A. A. Efros, "Colorful Image Colorization", ECCV 2016, for the task and the metric.
-    Deviation: regression of a median instead of classification with rebalanced colours, which scores lower in AuC.
+    Deviation: regression of a median instead of classification with rebalanced colours.
     """
 
     name: ClassVar[str] = "chroma-cnn"
     summary: ClassVar[str] = "our three gated U-Nets from luma to chroma, trained on LSUN"
     citation: ClassVar[str] = "this suite, after R. Zhang et al., Colorful image colorization, ECCV 2016"
-    tasks: ClassVar[tuple[str, ...]] = ("colorize",)
-    stem: ClassVar[str] = "chroma-cnn"
+    problems: ClassVar[tuple[Problem, ...]] = (COLORIZATION,)
+    variants: ClassVar[dict[str, str]] = {"chroma-cnn-250": "chroma-cnn[trained_on=lsun-bedroom]"}
 
     precision: Precision = "float32"
+    trained_on: TrainedOn = "all"
+
+    @property
+    def stem(self) -> str:
+        return "chroma-cnn" if self.trained_on == "all" else "chroma-cnn-250-bedroom"
 
     def restore(self, observation: Observation) -> Restoration:
         network = self.loaded(untrained, observation.y)

@@ -28,8 +28,8 @@ class DnCNNGray(Published):
     """x̂ = y − chain(y): 17 convolutions of 64 channels predict the noise (batch normalisation folded into them).
 
     It was trained for gray images and σ = 25 and cannot be told another: it supports no other task. `restore` itself
-    applies it to what it is given, whatever σ is. On a colour image it works channel by channel, and so knows nothing
-    of what the channels share.
+    applies it to what it is given, whatever σ is. On a colour image it works channel by channel, so it cannot use
+    what the channels share.
 
     Source: K. Zhang, W. Zuo, Y. Chen, D. Meng and L. Zhang, "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN
     for Image Denoising", IEEE TIP 26(7), 2017; weights `dncnn_25.pth` of github.com/cszn/KAIR.
@@ -43,8 +43,7 @@ class DnCNNGray(Published):
     file: ClassVar[str] = "cszn-KAIR/model_zoo/dncnn_25.pth"
 
     def supports(self, task: Task) -> str | None:
-        sigma = task.parameters.get("sigma")
-        if task.name in self.tasks and sigma != str(SIGMA):
+        if task.problem in self.problems and task.parameters.get("sigma") != str(SIGMA):
             return f"trained for σ {SIGMA} alone and cannot be told another"
         return super().supports(task)
 

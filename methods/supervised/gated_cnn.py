@@ -5,23 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bigprior.fusion import Restoration
-from bigprior.networks import GatedUNet
-from datasets.observation import Observation
-from methods.supervised._gated import inpaint, untrained
-from methods.supervised._trained import Precision, Trained
+from methods.supervised._gated import GatedInpainter
+from methods.supervised._trained import Precision, TrainedOn
 
 
 @dataclass(frozen=True)
-class GatedCnn(Trained[GatedUNet]):
+class GatedCnn(GatedInpainter):
     """x̂ = y where observed, and s + F(s, m) in the hole: s a nearly harmonic fill, F a U-Net of gated convolutions.
 
     Trained on the training splits of LSUN with square, rectangular and free-form holes, for PSNR and a perceptual
     distance of VGG16 (`weights/gated-cnn.md`). A gray image is three equal channels, and the mean of the results is
     taken.
 
-    Attributes:
+    Args:
         precision: of the convolutions.
+        trained_on: all, or the 250 training images of lsun-bedroom alone.
 
     Source: J. Yu et al., "Free-Form Image Inpainting with Gated Convolution", ICCV 2019, for the gates. Deviations: one
     network instead of a coarse and a fine one, which starts from a smooth fill; no attention and no discriminator.
@@ -32,14 +30,11 @@ class GatedCnn(Trained[GatedUNet]):
     citation: ClassVar[str] = (
         "this suite, after J. Yu et al., Free-form image inpainting with gated convolution, ICCV 2019"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("inpaint-center", "inpaint-random")
-    stem: ClassVar[str] = "gated-cnn"
+    variants: ClassVar[dict[str, str]] = {"gated-cnn-250": "gated-cnn[trained_on=lsun-bedroom]"}
 
     precision: Precision = "float32"
+    trained_on: TrainedOn = "all"
 
-    def restore(self, observation: Observation) -> Restoration:
-        y = observation.y
-        network = self.loaded(untrained, y)
-        with self.computing(y):
-            image = inpaint(network, y.expand(-1, 3, -1, -1), observation.mask)
-        return Restoration(image if y.shape[1] == 3 else image.mean(dim=1, keepdim=True))
+    @property
+    def stem(self) -> str:
+        return "gated-cnn" if self.trained_on == "all" else "gated-cnn-250-bedroom"

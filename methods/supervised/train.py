@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, log, curve and weights")
     parser.add_argument("--sets", nargs="+", metavar="SET", help=f"training sets, of {', '.join(TRAINING_SETS)}")
     parser.add_argument("--start", type=Path, help="weights of an earlier training to begin with; random by default")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     for field in fields(Recipe):

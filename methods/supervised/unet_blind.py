@@ -9,7 +9,7 @@ import torch
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
-from methods.supervised._trained import Precision
+from methods.supervised._trained import Precision, TrainedOn
 from methods.supervised._unet import UNetDenoiser
 
 
@@ -22,8 +22,9 @@ class UNetBlind(UNetDenoiser):
     F(a·y) = a·F(y), so a level beyond 55/255 is met as if the image were darker. Trained on the training splits of
     CBSD432 and LSUN (`weights/unet.md`).
 
-    Attributes:
-        precision: of the convolutions; bfloat16 is about twice as fast as float32 and differs by less than 0.02 dB.
+    Args:
+        precision: of the convolutions; bfloat16 is about twice as fast as float32.
+        trained_on: all, or the 250 training images of lsun-bedroom alone.
 
     Source of the structure: see `bigprior.networks.BiasFreeUNet`; the weights are ours.
     """
@@ -33,9 +34,14 @@ class UNetBlind(UNetDenoiser):
     citation: ClassVar[str] = (
         "this suite, after S. Mohan et al., Robust and interpretable blind denoising via bias-free networks, ICLR 2020"
     )
-    stem: ClassVar[str] = "unet"
+    variants: ClassVar[dict[str, str]] = {"unet-blind-250": "unet-blind[trained_on=lsun-bedroom]"}
 
     precision: Precision = "bfloat16"
+    trained_on: TrainedOn = "all"
+
+    @property
+    def stem(self) -> str:
+        return "unet" if self.trained_on == "all" else "unet-250-bedroom"
 
     def restore(self, observation: Observation) -> Restoration:
         return self.restored(observation, torch.zeros_like(observation.y[:, 0, 0, 0]))

@@ -18,7 +18,7 @@ class UNetSigma(UNetDenoiser):
 
     In blind denoising σ is estimated. Trained at σ 0 to 55; beyond, see `unet-blind`.
 
-    Attributes:
+    Args:
         precision: of the convolutions, as in `unet-blind`.
     """
 
@@ -28,9 +28,12 @@ class UNetSigma(UNetDenoiser):
         "this suite, after S. Mohan et al., Robust and interpretable blind denoising via bias-free networks, ICLR 2020"
     )
     uses_sigma: ClassVar[bool] = True
-    stem: ClassVar[str] = "unet"
 
     precision: Precision = "bfloat16"
+
+    @property
+    def stem(self) -> str:
+        return "unet"
 
     def restore(self, observation: Observation) -> Restoration:
         return self.restored(observation, noise_level(observation))

@@ -19,7 +19,9 @@ from bigprior.priors.compact.training import Conditions, warm
 from bigprior.smooth_fill import smooth_fill
 from bigprior.training import Recipe, step_random, train
 from datasets.errors import SuiteError
-from datasets.observation import Identity, Luma, Masking, Observation
+from datasets.noise import Gaussian, NoNoise
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking
 from datasets.task import Key, get_task
 from methods.supervised._trained import FOLDER, read
 from tests.photographs import PHOTOGRAPHS
@@ -116,7 +118,7 @@ def test_what_was_observed_is_kept(task: str) -> None:
 
 
 @dataclass(frozen=True)
-class Gaussian(CompactPrior):
+class IndependentPixels(CompactPrior):
     """Independent pixels N(½, SPREAD²): the conditional means are known, and with them everything else."""
 
     def _mean(self, known: Knowledge, strongest: float = torch.inf) -> Tensor:
@@ -130,7 +132,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 def test_the_flow_maps_white_noise_to_the_prior() -> None:
     """For a Gaussian the flow is x = μ + s z up to the discretisation, and `encode` is its inverse."""
-    prior = Gaussian(random_network(), steps=400)
+    prior = IndependentPixels(random_network(), steps=400)
     z = 0.5 * noise(2, 3, 8, 8).clamp(-4, 4)
     x = prior.decode((z,))
     torch.testing.assert_close(x, 0.5 + SPREAD * z, rtol=0, atol=0.02)
@@ -140,23 +142,23 @@ def test_the_flow_maps_white_noise_to_the_prior() -> None:
 
 def test_the_flow_given_noisy_pixels_draws_from_the_posterior() -> None:
     sigma = 0.1
-    prior = Gaussian(random_network(), steps=200)
+    prior = IndependentPixels(random_network(), steps=200)
     y = 0.5 + 0.2 * noise(1, 3, 48, 48)
-    seen = Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.tensor([sigma], dtype=torch.float64))
+    seen = Observation(y, Identity(), Gaussian(torch.tensor([sigma], dtype=torch.float64)))
     draws = torch.cat([prior.sample(seen, (noise(1, 3, 48, 48, seed=k),)) for k in range(40)])
     share = SPREAD**2 / (SPREAD**2 + sigma**2)
     mean, deviation = share * y[0] + (1 - share) * 0.5, SPREAD * sigma / np.hypot(SPREAD, sigma)
     error = (draws.mean(dim=0) - mean) / (deviation / 40**0.5)
     assert float(error.square().mean()) == pytest.approx(1, abs=0.15)
     assert float(draws.var(dim=0).mean().sqrt()) == pytest.approx(deviation, rel=0.05)
-    spread = Gaussian(random_network(), steps=200, samples=30).invert(seen).spread
+    spread = IndependentPixels(random_network(), steps=200, samples=30).invert(seen).spread
     assert spread is not None
     assert spread.shape == (1, 1, 48, 48)
     assert float(spread.square().mean().sqrt()) == pytest.approx(deviation, rel=0.05)
 
 
 def test_samples_agree_with_exact_data_and_vary_elsewhere() -> None:
-    prior = Gaussian(random_network(), steps=20)
+    prior = IndependentPixels(random_network(), steps=20)
     for seen in (observation("inpaint-center"), observation("colorize")):
         one, other = (prior.sample(seen, (noise(1, 3, 32, 36, seed=k).float(),)) for k in range(2))
         assert not torch.allclose(one, other, atol=1e-3)
@@ -166,7 +168,7 @@ def test_samples_agree_with_exact_data_and_vary_elsewhere() -> None:
 
 def noisy(y: Tensor, sigma: float | None) -> Observation:
     level = None if sigma is None else torch.full((len(y),), sigma)
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), level)
+    return Observation(y, Identity(), level if level is None else Gaussian(level))
 
 
 def test_the_expert_is_asked_about_noise_of_one_level() -> None:
@@ -176,7 +178,7 @@ def test_the_expert_is_asked_about_noise_of_one_level() -> None:
         with torch.inference_mode():
             wanted = denoise_both_ways(expert, y, torch.tensor([sigma or 0.0]))
         torch.testing.assert_close(prior.invert(noisy(y, sigma)).image, wanted)
-    hidden = Observation(y, Masking(torch.zeros_like(y[:, :1])), torch.zeros_like(y[:, :1]), torch.zeros(1))
+    hidden = Observation(y, Masking(torch.zeros_like(y[:, :1])), NoNoise())
     torch.testing.assert_close(prior.invert(hidden).image, CompactPrior(network).invert(hidden).image)
 
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from bigprior.priors.base import NonFiniteInversion
 from bigprior.priors.deep_image_prior import DENOISING, INPAINTING, DeepImagePrior, Settings, SkipNetwork
-from datasets.observation import Identity, Luma, Masking, Observation
+from datasets.noise import Gaussian, NoNoise
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking
 
 NARROW = Settings(channels=(8, 8), skips=(2, 0), inputs=4, iterations=60)
 HOLES = replace(NARROW, skips=(0, 0), upsampling="nearest", inputs=0, jitter=0.03, average=None)
@@ -23,18 +25,18 @@ def images(count: int, height: int = 16, width: int = 16, channels: int = 3) -> 
 
 
 def denoising(y: Tensor, sigma: float = 0.0) -> Observation:
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.full((len(y),), sigma, dtype=y.dtype))
+    return Observation(y, Identity(), Gaussian(torch.full((len(y),), sigma, dtype=y.dtype)))
 
 
 def inpainting(x: Tensor) -> Observation:
     mask = torch.ones_like(x[:, :1])
     mask[:, :, 4:7, 5:9] = 0
-    return Observation(x * mask, Masking(mask), mask, torch.zeros(len(x), dtype=x.dtype))
+    return Observation(x * mask, Masking(mask), NoNoise())
 
 
 def colorization(x: Tensor) -> Observation:
     y = Luma().forward(x)
-    return Observation(y, Luma(), torch.ones_like(y), torch.zeros(len(x), dtype=x.dtype))
+    return Observation(y, Luma(), NoNoise())
 
 
 def test_the_network_is_the_published_one() -> None:
@@ -91,7 +93,7 @@ def test_without_noise_or_with_tau_0_it_does_not_stop_early() -> None:
 
 
 def test_a_batch_of_different_lengths_has_nan_after_the_end() -> None:
-    observation = replace(denoising(images(2)), sigma=torch.tensor([9.0, 0.0]))
+    observation = replace(denoising(images(2)), noise=Gaussian(torch.tensor([9.0, 0.0])))
     found = replace(PRIOR, iterations=3).invert(observation)
     assert found.iterations.tolist() == [0, 3]
     assert torch.isnan(found.losses).tolist() == [[False, False], [True, False], [True, False]]

@@ -7,7 +7,7 @@ import torch
 
 from bigprior.domains import Fourier, LumaChroma
 from bigprior.fusion import Restoration, fuse
-from datasets.observation import Luma
+from datasets.operators import Luma
 
 
 def test_limits_are_exact() -> None:

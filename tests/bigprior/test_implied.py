@@ -15,13 +15,16 @@ import methods.classic.nlm
 from bigprior.domains import LumaChroma
 from bigprior.fusion import Restoration
 from bigprior.implied import WINDOW, implied_reliance, lattice, random_signs, sure
+from datasets.catalog import METHODS
 from datasets.dataset import get_dataset
-from datasets.observation import Identity, Luma, Masking, Observation
+from datasets.noise import NoNoise
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking
 from datasets.task import Key, get_task
 from methods.classic._neighbours import Neighbours, average
 from methods.classic.local_wiener import LocalWiener, local_moments
 from methods.classic.nlm import NonLocalMeans
-from methods.registry import get_method
+from methods.registry import any_setting, get_method
 from tests.methods.denoising import observe, photograph
 
 Restore = Callable[[Observation], Restoration]
@@ -201,7 +204,7 @@ def test_in_inpainting_only_observed_pixels_are_moved() -> None:
     mask = torch.ones(1, 1, 24, 20, dtype=torch.float64)
     mask[..., 6:14, 5:12] = 0
     y = photograph(24, 20) * mask
-    observation = Observation(y, Masking(mask), mask, torch.zeros(1, dtype=torch.float64))
+    observation = Observation(y, Masking(mask), NoNoise())
     seen = []
 
     def restore(o: Observation) -> Restoration:
@@ -238,7 +241,7 @@ def test_in_colorization_the_data_is_the_luma(keep: float) -> None:
         return Restoration(domain.synthesis(coordinates))
 
     y = Luma().forward(clean)
-    observation = Observation(y, Luma(), torch.ones_like(y), torch.zeros(1, dtype=torch.float64))
+    observation = Observation(y, Luma(), NoNoise())
     found = implied_reliance(restore, observation)
     expected = (1 - keep + 2) / 3
     torch.testing.assert_close(found.map, torch.full((1, 1, 20, 18), expected, dtype=torch.float64))
@@ -300,9 +303,9 @@ def test_without_noise_a_step_of_a_byte_is_taken() -> None:
         moved.append(o.y)
         return Restoration(o.y)
 
-    for sigma in (observation.sigma, None):
+    for noise in (observation.noise, None):
         moved.clear()
-        implied_reliance(restore, replace(observation, sigma=sigma))
+        implied_reliance(restore, replace(observation, noise=noise))
         assert float((moved[1] - moved[0]).abs().max()) == pytest.approx(1 / 255)
 
 
@@ -332,10 +335,9 @@ def test_sure_is_the_error_on_average(name: str) -> None:
 
 
 def _denoisers() -> list[str]:
-    from benchmarks.rows import available
-
-    rows, _ = available(get_task("denoise", sigma="25"))
-    return [row.method for row in rows if row.build().on_request is None]
+    task = get_task("denoise", sigma="25")
+    methods = {name: any_setting(name) for name in METHODS.index()}
+    return [name for name, method in methods.items() if method.supports(task) is None and method.on_request is None]
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ from bigprior.priors.feature_map import FeatureMap
 from bigprior.priors.gan_inversion import DataTerm, GanInversion
 from bigprior.priors.multi_code import MultiCode, published
 from bigprior.priors.pggan import PGGAN, Layout
-from datasets.observation import LUMA, Identity, Luma, Masking, Observation
+from datasets.noise import Gaussian, NoNoise
+from datasets.observation import Observation
+from datasets.operators import LUMA, Identity, Luma, Masking
 from tests.bigprior.generators import SMALL, official_state
 
 SIDE = SMALL.resolution
@@ -38,18 +40,18 @@ def generator(dtype: torch.dtype = torch.float32) -> PGGAN:
 
 
 def denoising(y: Tensor, sigma: float = 0.0) -> Observation:
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.full((len(y),), sigma, dtype=y.dtype))
+    return Observation(y, Identity(), Gaussian(torch.full((len(y),), sigma, dtype=y.dtype)))
 
 
 def inpainting(x: Tensor) -> Observation:
     mask = torch.ones_like(x[:, :1])
     mask[:, :, 3:9, 4:12] = 0
-    return Observation(x * mask, Masking(mask), mask, torch.zeros(len(x)))
+    return Observation(x * mask, Masking(mask), NoNoise())
 
 
 def colorization(x: Tensor) -> Observation:
     y = Luma().forward(x)
-    return Observation(y, Luma(), torch.ones_like(y), torch.zeros(len(x)))
+    return Observation(y, Luma(), NoNoise())
 
 
 OBSERVE = {"denoise": denoising, "inpaint": inpainting, "colorize": colorization}
@@ -271,12 +273,12 @@ def test_morozovs_rule() -> None:
     y = torch.zeros(4, 3, 4, 4)
     mask = torch.ones(4, 1, 4, 4)
     mask[:, :, 0] = 0
-    observation = Observation(y, Masking(mask), mask, torch.tensor([0.1, 0.09, 0.0, 0.3]))
+    observation = Observation(y, Masking(mask), Gaussian(torch.tensor([0.1, 0.09, 0.0, 0.3])))
     measured = torch.full_like(y, 0.1) * mask
     assert discrepancy_met(observation, measured, 1.0001).tolist() == [True, False, False, True]
     assert discrepancy_met(observation, measured, 1.3).tolist() == [True, True, False, True]
     assert not discrepancy_met(observation, measured, 0.0).any()
-    assert not discrepancy_met(replace(observation, sigma=None), measured, 9.0).any()
+    assert not discrepancy_met(replace(observation, noise=None), measured, 9.0).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -287,7 +289,7 @@ def test_the_rule_stops_each_image_for_itself(kind: int) -> None:
     trace = prior.invert(denoising(x)).losses
     # The loss is 4 times the mean residual; halfway between its first and last values the rule is met on the way.
     level = math.sqrt(float(trace[0, 0] + trace[39, 0]) / 2 / 4)
-    observation = replace(denoising(x), sigma=torch.tensor([level, 1e-4]))
+    observation = replace(denoising(x), noise=Gaussian(torch.tensor([level, 1e-4])))
     found = prior.invert(observation)
     steps, last = found.iterations.tolist()
     assert 0 < steps < last == len(found.losses)

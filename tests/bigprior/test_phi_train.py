@@ -287,7 +287,7 @@ def test_the_command_line_leaves_weights_log_figure_and_card(
     assert card["parameters"] == sum(p.numel() for p in network.parameters())
     assert card["command"] == f"python -m bigprior.train {' '.join(words)}".replace(str(out), "DIR")
     assert "8 pairs to fit" in card["images"]
-    assert f"PSNR {card['validation']['psnr']:.2f} dB" in (out / "p.md").read_text()
+    assert f"PSNR of the fusion {card['validation']['psnr']:.2f} dB" in (out / "p.md").read_text()
     assert (out / LOG).read_text().count("\n") == 3
     assert (out / "curve.png").stat().st_size > 1000
     with pytest.raises(SuiteError, match="add --resume"):

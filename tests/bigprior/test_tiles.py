@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.environment import ROOT
+from benchmarks.folder.provenance import ROOT
 from bigprior.tiles import tiled
 
 MULTIPLE = 4

@@ -7,7 +7,9 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from datasets.observation import Identity, Observation, Truth
+from datasets.noise import Gaussian
+from datasets.observation import Observation, Truth
+from datasets.operators import Identity
 
 
 def photograph(height: int, width: int, channels: int = 3, top: int = 60, left: int = 190) -> Tensor:
@@ -20,14 +22,12 @@ def observe(clean: Tensor, sigma: float | None, level: float | None = None) -> O
     """The clean batch with noise of `level` (by default σ) and with σ told, both on the 0–255 scale."""
     level = (sigma or 0.0) if level is None else level
     noise = torch.from_numpy(np.random.RandomState(0).standard_normal(tuple(clean.shape)))
-    told = None if sigma is None else torch.full((len(clean),), sigma / 255, dtype=clean.dtype)
-    return Observation(
-        y=clean + level / 255 * noise.to(clean.dtype),
-        operator=Identity(),
-        mask=torch.ones_like(clean[:, :1]),
-        sigma=told,
-        truth=Truth(clean, torch.full((len(clean),), level / 255, dtype=clean.dtype)),
+    told, true = (
+        None if each is None else Gaussian(torch.full((len(clean),), each / 255, dtype=clean.dtype))
+        for each in (sigma, level)
     )
+    assert true is not None
+    return Observation(clean + level / 255 * noise.to(clean.dtype), Identity(), told, Truth(clean, true))
 
 
 def psnr(x: Tensor, clean: Tensor) -> float:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from bigprior.phi.implied import LEAST
-from datasets.observation import Luma, Observation
+from datasets.observation import Observation
+from datasets.operators import Luma
 from datasets.task import get_task
-from methods.bigprior._compact import exact_mean, fidelity
-from methods.bigprior.bigprior import Bigprior
-from methods.bigprior.bigprior_prior import BigpriorPrior
+from methods.fusion.bigprior import Bigprior, exact_mean, fidelity
+from methods.fusion.bigprior_prior import BigpriorPrior
 from methods.supervised.chroma_cnn import ChromaCnn
 from tests.methods.test_contract import observe
 

@@ -33,5 +33,5 @@ def test_no_noise_is_all_data() -> None:
 
 @pytest.mark.parametrize("phi", [-0.1, 1.1, float("nan")])
 def test_weight_out_of_range(phi: float) -> None:
-    with pytest.raises(ValueError, match=r"\[0,1\]"):
+    with pytest.raises(ValueError, match="phi must be a number, 0 to 1"):
         BM3DFusion(phi=phi)

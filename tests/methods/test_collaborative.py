@@ -16,15 +16,9 @@ from datasets.dataset import get_dataset
 from datasets.observation import Observation
 from datasets.task import Key, get_task
 from methods.classic._colour import opponent_matrix
+from methods.classic._patches import PatchGroups, biorthogonal_matrix, dct_matrix, haar_matrix, match_patches
 from methods.classic.bm3d_package import bm3d_package
-from methods.classic.collaborative import (
-    CollaborativeWiener,
-    PatchGroups,
-    biorthogonal_matrix,
-    dct_matrix,
-    haar_matrix,
-    match_patches,
-)
+from methods.classic.collaborative import CollaborativeWiener
 
 SHAPES = [(1, 33, 47), (3, 33, 47), (1, 16, 16), (3, 16, 19)]
 BOUND = 0.15

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
-from datasets.observation import LUMA, Luma, Observation
+from datasets.noise import NoNoise
+from datasets.observation import Observation
+from datasets.operators import LUMA, Luma
 from datasets.task import Key
 from datasets.tasks.colorize import Colorize
-from methods.classic._colorization import Colorization, load_table, look_up, trained
-from methods.classic.chroma_given_luma import ChromaGivenLuma, ChromaGivenLumaBedroom
-from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow, ChromaGivenLumaRowChurch
+from methods.classic._colorization import TABLES, Colorization, load_table, look_up
+from methods.classic.chroma_given_luma import ChromaGivenLuma
+from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow
 from methods.classic.constant_chroma import ConstantChroma
 from methods.classic.fit_chroma import (
     AB,
@@ -34,13 +36,15 @@ from methods.classic.fit_chroma import (
     histogram,
 )
 from methods.classic.gray import Gray
+from methods.registry import get_method
 
-EACH = [Gray(), ConstantChroma(), ChromaGivenLuma(), ChromaGivenLumaRow(), ChromaGivenLumaRowChurch()]
+CHURCH = ChromaGivenLumaRow("lsun-church")
+EACH = [Gray(), ConstantChroma(), ChromaGivenLuma(), ChromaGivenLumaRow(), CHURCH]
 each_method = pytest.mark.parametrize("method", EACH, ids=lambda method: method.name)
 
 
 def observe(luma: Tensor) -> Observation:
-    return Observation(y=luma, operator=Luma(), mask=torch.ones_like(luma), sigma=torch.zeros(len(luma)))
+    return Observation(luma, Luma(), NoNoise())
 
 
 def levels(n: int, h: int, w: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -66,8 +70,7 @@ def test_luma_is_data_and_chroma_is_prior(method: Colorization, dtype: torch.dty
 @each_method
 def test_refuses_colour(method: Colorization) -> None:
     with pytest.raises(ValueError, match="one channel"):
-        method.restore(observe(levels(1, 16, 16)).__class__(
-            torch.zeros(1, 3, 16, 16), Luma(), torch.ones(1, 1, 16, 16), None))  # fmt: skip
+        method.restore(Observation(torch.zeros(1, 3, 16, 16), Luma(), None))
 
 
 def test_gray_is_gray() -> None:
@@ -81,16 +84,16 @@ def test_what_the_chroma_depends_on() -> None:
     assert (constant.amax(dim=(2, 3)) == constant.amin(dim=(2, 3))).all()
     assert constant.abs().max() > 0.01
 
-    by_luma, by_row = ChromaGivenLuma().chroma(y), ChromaGivenLumaRowChurch().chroma(y)
+    by_luma, by_row = ChromaGivenLuma().chroma(y), CHURCH.chroma(y)
     torch.testing.assert_close(ChromaGivenLuma().chroma(y.flip(2)), by_luma.flip(2), rtol=0, atol=1e-14)
     assert by_luma.std() > 1e-3
-    torch.testing.assert_close(ChromaGivenLumaRowChurch().chroma(y.flip(3)), by_row.flip(3), rtol=0, atol=1e-14)
-    assert (ChromaGivenLumaRowChurch().chroma(y.flip(2)) - by_row.flip(2)).abs().max() > 0.01
+    torch.testing.assert_close(CHURCH.chroma(y.flip(3)), by_row.flip(3), rtol=0, atol=1e-14)
+    assert (CHURCH.chroma(y.flip(2)) - by_row.flip(2)).abs().max() > 0.01
 
     # Rows are relative: the mean of two rows of an image twice as high is the row of the image.
     flat = torch.full((1, 1, 32, 20), 0.4, dtype=torch.float64)
-    tall = ChromaGivenLumaRowChurch().chroma(flat.repeat(1, 1, 2, 1)).view(1, 2, 32, 2, 20).mean(dim=3)
-    torch.testing.assert_close(tall[:, :, 4:-4], ChromaGivenLumaRowChurch().chroma(flat)[:, :, 4:-4], rtol=0, atol=2e-3)
+    tall = CHURCH.chroma(flat.repeat(1, 1, 2, 1)).view(1, 2, 32, 2, 20).mean(dim=3)
+    torch.testing.assert_close(tall[:, :, 4:-4], CHURCH.chroma(flat)[:, :, 4:-4], rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 1), (32, 16), (5, 3)])
@@ -103,13 +106,16 @@ def test_look_up_is_bilinear(shape: tuple[int, int]) -> None:
 
 
 def test_unknown_table() -> None:
-    with pytest.raises(SuiteError, match="lsun-church"):
-        ConstantChroma(trained_on="lsun-churches")
+    with pytest.raises(ValueError, match="lsun-church"):
+        ConstantChroma(trained_on="lsun-churches")  # type: ignore[arg-type]
+    with pytest.raises(SuiteError, match="Did you mean lsun-church"):
+        get_method("constant-chroma[trained_on=lsun-churches]")
 
 
 def test_shipped_tables() -> None:
-    assert set(trained()) == {TOGETHER, *SETS}
-    for name in trained():
+    names = [file.stem for file in TABLES.glob("*.json")]
+    assert set(names) == {TOGETHER, *SETS}
+    for name in names:
         for statistic, shape in (("constant", (1, 1)), ("luma", (LEVELS, 1)), ("luma_row", (LEVELS, ROWS))):
             table = load_table(name, statistic)
             assert tuple(table.shape) == (2, *shape)
@@ -118,7 +124,7 @@ def test_shipped_tables() -> None:
             assert min(blue.min(), red.min()) > -0.02, "colours lie in the RGB cube"
             assert max(blue.max(), red.max()) < 1.02
     assert not torch.equal(load_table("lsun-bedroom", "luma"), load_table("lsun-church", "luma"))
-    assert ChromaGivenLumaBedroom().trained_on == "lsun-bedroom"
+    assert get_method("chroma-given-luma-bedroom") == ChromaGivenLuma("lsun-bedroom")
 
 
 def test_geometric_median_against_a_minimiser() -> None:

@@ -12,16 +12,15 @@ from bigprior.priors import pggan
 from bigprior.priors.deep_image_prior import Settings
 from bigprior.priors.pggan import PGGAN, Layout
 from datasets.errors import SuiteError
-from datasets.observation import Luma
+from datasets.operators import Luma
 from datasets.task import get_task
-from methods.bigprior import _pggan
-from methods.bigprior._pggan import PgganRow
-from methods.bigprior.deep_image_prior import DeepImagePriorAlone
-from methods.bigprior.feature_map_bedroom import FeatureMapBedroom
-from methods.bigprior.mgan_bedroom import MganBedroom
-from methods.registry import get_method, methods
+from methods.fusion import inversion
+from methods.fusion.deep_image_prior import DeepImagePriorAlone
+from methods.fusion.inversion import FeatureMaps, Mgan, PgganInversion
+from methods.registry import get_method
 from tests.bigprior.generators import official_state
 from tests.methods.test_contract import channels_of, observe
+from tests.methods.test_contract import rows as names
 
 QUICK = DeepImagePriorAlone(
     denoising=Settings(channels=(8, 8), skips=(2, 2), inputs=4),
@@ -67,12 +66,13 @@ def test_only_on_request_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(pggan.FOLDER, str(tmp_path))
     task = get_task("denoise")
     rows, reasons = select(task, "all", "cpu")
-    assert "deep-image-prior" not in {row.method for row in rows}
+    assert "deep-image-prior" not in {row.label for row in rows}
     assert "CPU" in reasons["deep-image-prior"]
     assert "--methods" in reasons["deep-image-prior"]
-    assert {row.method for row in rows} | set(reasons) == {m for m in methods() if "denoise" in get_method(m).tasks}
-    assert Row("deep-image-prior") in select(task, "all", "cuda:0")[0]
-    assert select(task, "deep-image-prior", "cpu") == ([Row("deep-image-prior")], {})
+    made_for_it = {name for name in names() if task.problem in get_method(name).problems}
+    assert {row.label for row in rows} | set(reasons) == made_for_it
+    assert Row.parse("deep-image-prior") in select(task, "all", "cuda:0")[0]
+    assert select(task, "deep-image-prior", "cpu") == ([Row.parse("deep-image-prior")], {})
 
 
 @pytest.mark.parametrize("name", PGGAN_ROWS)
@@ -81,27 +81,29 @@ def test_without_weights_there_is_a_reason_and_a_remedy(
 ) -> None:
     monkeypatch.setenv(pggan.FOLDER, str(tmp_path))
     method = get_method(name)
-    assert isinstance(method, PgganRow)
+    assert isinstance(method, PgganInversion)
     for task in TASKS:
         reason = method.supports(get_task(task))
         assert reason is not None
-        assert f"pggan_{method.generator}_generator.pth" in reason
+        assert f"pggan_{method.checkpoint}_generator.pth" in reason
         assert pggan.FOLDER in reason
     with pytest.raises(SuiteError, match=f"method '{name}' cannot run on .*weights are not on this machine"):
         select(get_task("denoise"), name, "cpu")
     method.weights()[0].write_bytes(b"any")
     assert method.supports(get_task("denoise")) is None
-    assert method.weights() == (tmp_path / f"pggan_{method.generator}_generator.pth",)
+    assert method.weights() == (tmp_path / f"pggan_{method.checkpoint}_generator.pth",)
 
 
-@pytest.mark.parametrize("method", [MganBedroom(iterations=2), FeatureMapBedroom(iterations=2)], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "method", [Mgan("bedroom", iterations=2), FeatureMaps("bedroom", iterations=2)], ids=lambda m: m.name
+)
 @pytest.mark.parametrize("name", TASKS)
-def test_inversion_alone(name: str, method: PgganRow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inversion_alone(name: str, method: PgganInversion, monkeypatch: pytest.MonkeyPatch) -> None:
     """g as it is; in colorization with the luma of y. With a small generator and simple features."""
     layout = Layout(64, 16, 256, 16)
     small = PGGAN(official_state(layout), layout)
-    monkeypatch.setattr(_pggan, "_generator", lambda name, path, device: small)
-    monkeypatch.setattr(_pggan, "vgg16", lambda device, dtype: lambda image: image)
+    monkeypatch.setattr(inversion, "_generator", lambda name, path, device: small)
+    monkeypatch.setattr(inversion, "vgg16", lambda device, dtype: lambda image: image)
     task = get_task(name)
     for channels in channels_of(task):
         observation = observe(task, (33, 47), channels).without_truth()

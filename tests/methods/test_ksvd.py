@@ -8,7 +8,9 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from datasets.observation import Identity, Observation
+from datasets.noise import Gaussian
+from datasets.observation import Observation
+from datasets.operators import Identity
 from methods.classic.ksvd import KSVD, code, dct_dictionary, update
 
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
@@ -28,7 +30,7 @@ def noisy(channels: int, height: int, width: int, sigma: float) -> Tensor:
 
 
 def observe(y: Tensor, *sigma: float) -> Observation:
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.tensor(sigma, dtype=y.dtype))
+    return Observation(y, Identity(), Gaussian(torch.tensor(sigma, dtype=y.dtype)))
 
 
 def unit_rows(count: int, length: int) -> Tensor:
@@ -135,6 +137,8 @@ def test_dct_dictionary() -> None:
     torch.testing.assert_close(dictionary[1:].sum(dim=1), torch.zeros(255), rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match="square"):
         dct_dictionary(8, 200)
+    with pytest.raises(ValueError, match="square"):
+        KSVD(atoms=200)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

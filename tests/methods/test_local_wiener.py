@@ -6,6 +6,8 @@ import scipy.ndimage
 import scipy.signal
 import torch
 
+from datasets.noise import Gaussian
+from datasets.observation import Observation
 from methods.classic.local_wiener import LocalWiener, local_moments
 from tests.methods.denoising import observe, photograph, psnr
 
@@ -49,13 +51,10 @@ def test_reliance() -> None:
 
 def test_window_of_each_image_is_its_own() -> None:
     y = observe(photograph(33, 47), 25)
-    both = observe(photograph(33, 47).repeat(2, 1, 1, 1), 25)
-    mixed = type(both)(
-        torch.cat([y.y, y.y]), both.operator, both.mask, torch.tensor([5 / 255, 50 / 255], dtype=torch.float64)
-    )
-    images = LocalWiener().restore(mixed).image
-    for index, sigma in enumerate((5.0, 50.0)):
-        alone = LocalWiener().restore(type(y)(y.y, y.operator, y.mask, torch.tensor([sigma / 255]).double())).image
+    levels = torch.tensor([5 / 255, 50 / 255], dtype=torch.float64)
+    images = LocalWiener().restore(Observation.cat([y, y]).told(Gaussian(levels))).image
+    for index in range(2):
+        alone = LocalWiener().restore(y.told(Gaussian(levels[index : index + 1]))).image
         assert torch.allclose(images[index], alone[0], atol=1e-7)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +90,14 @@ def test_gain(channels: int, sigma: float, gain: float) -> None:
     clean = photograph(96, 96, channels)
     observation = observe(clean, sigma)
     assert psnr(NonLocalMeans().restore(observation).image, clean) > psnr(observation.y, clean) + gain
+
+
+@pytest.mark.parametrize("patch", [1, 5, 63])
+def test_patches_of_a_given_side(patch: int) -> None:
+    """A patch as wide as σ asks gives what none gives; any side does, also one that is wider than the image."""
+    observation = observe(photograph(20, 24), 25)
+    restored = NonLocalMeans(patch=patch).restore(observation)
+    assert torch.isfinite(restored.image).all()
+    assert psnr(restored.image, photograph(20, 24)) > psnr(observation.y, photograph(20, 24))
+    method = NonLocalMeans(gray=(1.0, 0.0, 1.2), colour=(1.0, 0.0, 0.82))
+    assert torch.equal(method.restore(observation).image, replace(method, patch=5).restore(observation).image)

@@ -14,14 +14,14 @@ import torch
 from scipy.signal import correlate2d
 from torch import Tensor
 
-from benchmarks.published import published_psnr
 from benchmarks.rows import available, select
-from benchmarks.scoring import Scorer
+from benchmarks.tables.published import published_psnr
 from bigprior.checkpoints import check_shapes, read_state_dict
 from bigprior.tiles import TILE
 from datasets import fetch
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
+from datasets.noise import Gaussian
 from datasets.observation import Observation
 from datasets.task import Key, get_task
 from methods.classic.bm3d_package import bm3d_package
@@ -33,7 +33,7 @@ from methods.supervised._published import NoiseMapped, Published
 from methods.supervised.dncnn_gray import DnCNNGray
 from methods.supervised.fdncnn_color import FDnCNNColor
 from methods.supervised.ffdnet_color import FFDNetColor, from_sub_images, to_sub_images
-from tests.methods.denoising import observe, photograph
+from tests.methods.denoising import observe, photograph, psnr
 
 ALL = [DnCNNGray(), FDnCNNColor(), FFDNetColor()]
 MAPPED = [FDnCNNColor(), FFDNetColor()]
@@ -43,9 +43,8 @@ mapped = pytest.mark.parametrize("method", MAPPED, ids=lambda method: method.nam
 
 
 def score(image: Tensor, clean: Tensor) -> float:
-    """PSNR of one image in the standard protocol."""
-    scorer = Scorer("standard", ("psnr",))
-    return float(scorer.score(scorer.prepare(clean, torch.ones_like(clean[:, :1])), image)["psnr"])
+    """PSNR of one image as the standard protocol has it: clipped, of 8 bit."""
+    return psnr(*((x.clamp(0, 1) * 255).round() / 255 for x in (image, clean)))
 
 
 # The files
@@ -181,8 +180,8 @@ def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @names
 def test_absent_weights_are_a_reason_and_not_an_error(method: Published, nothing_here: None) -> None:
     rows, reasons = available(DENOISE)
-    assert "bm3d" in {row.method for row in rows}
-    assert method.name not in {row.method for row in rows}
+    assert "bm3d" in {row.label for row in rows}
+    assert method.name not in {row.label for row in rows}
     for part in (method.file, "python -m datasets fetch models", fetch.MIRROR):
         assert part in reasons[method.name]
     with pytest.raises(SuiteError, match="python -m datasets fetch models"):
@@ -206,8 +205,9 @@ def test_noise_levels_and_rows(something_here: None) -> None:
         _, reasons = available(get_task("denoise", sigma=sigma))
         assert "25 alone" in reasons["dncnn-gray-25"]
     rows, _ = available(get_task("denoise", sigma="5:50"))
-    assert {"ffdnet-color", "ffdnet-color@true-sigma", "fdncnn-color@true-sigma"} <= {row.label for row in rows}
-    assert get_method("ffdnet-color").supports(get_task("colorize")) == "made for denoise"
+    assert {"ffdnet-color", "ffdnet-color[sigma=true]", "fdncnn-color[sigma=true]"} <= {row.label for row in rows}
+    reason = "made for the identity with white Gaussian noise, not for luma alone with no noise"
+    assert get_method("ffdnet-color").supports(get_task("colorize")) == reason
     for method in ALL:
         assert method.weights() == (fetch.cache_folder() / method.file,)
 
@@ -261,10 +261,10 @@ def test_gray_network_takes_the_channels_apart() -> None:
 def test_gray_images_of_a_colour_network(method: NoiseMapped) -> None:
     """A gray image is the colour image of three equal channels and √3 σ, averaged."""
     gray = observe(photograph(40, 33, 1).float(), 20)
-    colour = replace(gray, y=gray.y.expand(-1, 3, -1, -1), sigma=noise_of(gray) * 3**0.5)
+    colour = replace(gray, y=gray.y.expand(-1, 3, -1, -1), noise=Gaussian(noise_of(gray) * 3**0.5), truth=None)
     expected = method.restore(colour).image.mean(dim=1, keepdim=True)
     torch.testing.assert_close(method.restore(gray).image, expected, rtol=0, atol=1e-6)
-    plainly = method.restore(replace(colour, sigma=gray.sigma)).image.mean(dim=1, keepdim=True)
+    plainly = method.restore(replace(colour, noise=gray.noise)).image.mean(dim=1, keepdim=True)
     assert gray.truth is not None
     assert score(expected, gray.truth.clean) > score(plainly, gray.truth.clean) + 3, "σ itself would be a poor choice"
 
@@ -274,10 +274,10 @@ def test_gray_images_of_a_colour_network(method: NoiseMapped) -> None:
 def test_more_noise_than_it_was_trained_for(method: NoiseMapped) -> None:
     """At σ = 150 the result is twice that of half the image with σ = 75."""
     loud = observe(photograph(40, 33).float(), 150)
-    half = replace(loud, y=loud.y / 2, sigma=noise_of(loud) / 2)
+    half = replace(loud, y=loud.y / 2, noise=Gaussian(noise_of(loud) / 2))
     torch.testing.assert_close(method.restore(loud).image, 2 * method.restore(half).image, rtol=0, atol=1e-5)
     assert loud.truth is not None
-    told_75 = method.restore(replace(loud, sigma=noise_of(half))).image
+    told_75 = method.restore(replace(loud, noise=half.noise)).image
     assert score(method.restore(loud).image, loud.truth.clean) > score(told_75, loud.truth.clean) + 3
 
 
@@ -300,7 +300,7 @@ def test_tiles_do_not_show(method: Published) -> None:
     channels = 1 if isinstance(method, DnCNNGray) else 3
     wide = observe(photograph(15, 300, channels).repeat(1, 1, 1, 2)[..., :541], 25)
     assert wide.y.shape[-1] > TILE
-    part = replace(wide, y=wide.y[..., :400], mask=wide.mask[..., :400], truth=None)
+    part = replace(wide, y=wide.y[..., :400], truth=None)
     image, expected = method.restore(wide).image, method.restore(part).image
     torch.testing.assert_close(image[..., :370], expected[..., :370], rtol=0, atol=1e-12)
 

@@ -19,7 +19,9 @@ from bigprior import denoiser
 from bigprior.cielab import chroma_plane
 from bigprior.training import Problem, Recipe, train
 from datasets.errors import SuiteError
-from datasets.observation import Luma, Masking, Observation
+from datasets.noise import NoNoise
+from datasets.observation import Observation
+from datasets.operators import Luma, Masking
 from datasets.task import Key, get_task
 from datasets.training_images import TrainingImages
 from methods.registry import get_method
@@ -258,7 +260,7 @@ def test_a_gray_image_is_inpainted_gray() -> None:
     gray = Luma().forward(photograph(48, 64))
     mask = torch.ones_like(gray)
     mask[..., 16:32, 16:32] = 0
-    observation = Observation(gray * mask, Masking(mask), mask, torch.zeros(1))
+    observation = Observation(gray * mask, Masking(mask), NoNoise())
     assert get_method("gated-cnn").restore(observation).image.shape == gray.shape
 
 

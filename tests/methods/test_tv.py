@@ -10,7 +10,9 @@ from skimage import data
 from skimage.restoration import denoise_tv_chambolle
 from torch import Tensor
 
-from datasets.observation import Identity, Observation
+from datasets.noise import Gaussian
+from datasets.observation import Observation
+from datasets.operators import Identity
 from methods.classic.tv import TotalVariation, edge_weights, fixed_point, rof, rof_gradient
 
 
@@ -21,7 +23,7 @@ def noisy(channels: int, height: int, width: int, sigma: float, dtype: torch.dty
 
 
 def observe(y: Tensor, *sigma: float) -> Observation:
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.tensor(sigma, dtype=y.dtype))
+    return Observation(y, Identity(), Gaussian(torch.tensor(sigma, dtype=y.dtype)))
 
 
 def scalar(value: float) -> Tensor:

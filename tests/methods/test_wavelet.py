@@ -10,7 +10,9 @@ from skimage import data
 from skimage.restoration import denoise_wavelet
 from torch import Tensor
 
-from datasets.observation import Identity, Observation
+from datasets.noise import Gaussian
+from datasets.observation import Observation
+from datasets.operators import Identity
 from methods.classic.wavelet import Wavelets, WaveletShrinkage, bayes_shrink_reliance
 
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
@@ -23,7 +25,7 @@ def noisy(channels: int, height: int, width: int, sigma: float, dtype: torch.dty
 
 
 def observe(y: Tensor, *sigma: float) -> Observation:
-    return Observation(y, Identity(), torch.ones_like(y[:, :1]), torch.tensor(sigma, dtype=y.dtype))
+    return Observation(y, Identity(), Gaussian(torch.tensor(sigma, dtype=y.dtype)))
 
 
 def reference(plane: np.ndarray, sigma: float, wavelet: str, levels: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor
 from bigprior.networks import BiasFreeUNet
 from bigprior.smooth_fill import smooth_fill
 from bigprior.tiles import tiled
-from datasets.observation import LUMA
+from datasets.operators import LUMA
 
 CHANNELS, BLOCKS = (32, 64, 128, 208), (2, 2, 2, 2)
 TILE = 768

@@ -1,8 +1,8 @@
-"""The compact prior: what one network of conditional means believes, and images drawn from its belief."""
+"""Conditional means from one network, and samples drawn with it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,8 @@ from bigprior.priors.base import (
     measure,
 )
 from bigprior.priors.compact.means import GRAY, Knowledge, estimate, untrained
-from datasets.observation import Identity, Luma, Masking, Observation
+from datasets.observation import Observation
+from datasets.operators import Identity, Luma, Masking, Operator, by_operator
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "compact-prior.safetensors"
 
@@ -49,7 +50,7 @@ def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
 
 @dataclass(frozen=True)
 class CompactPrior(GenerativePrior):
-    """The distribution p(x) of images of which a network tells all conditional means (`means.estimate`).
+    """The distribution p(x) of images of which a network estimates all conditional means (`means.estimate`).
 
     The gradient of a log density of noisy images is a conditional mean: ∇ log p(x + σn) = (E[x | x + σn] − (x + σn))/σ²
     (Miyasawa 1961). So a network of means is a generative model: its latents are white noise z ~ N(0, I) of the size of
@@ -60,9 +61,8 @@ class CompactPrior(GenerativePrior):
     `invert` gives the mean of p(x | y) directly.
 
     Where every pixel has the same noise, `invert` asks an expert instead, if there is one: a network that was trained
-    for that alone. It has no biases and goes on well beyond the noise it was trained for: at σ = 65/255 and 100/255 it
-    is better than the network of means by over 0.5 dB (tested). A flow asks it up to `WEAK`, in the last steps: its
-    beginning wants scenes, not photographs without their noise.
+    for that alone. It has no biases and goes on beyond the noise it was trained for. A flow asks it up to `WEAK`, in
+    the last steps: its beginning wants scenes, not photographs without their noise.
 
     Args:
         network: from `load_prior`.
@@ -116,8 +116,8 @@ class CompactPrior(GenerativePrior):
             latents: (z,), z (N,3,H,W).
         """
         (z,) = latents
-        image = as_image_space(observation, self._flow(known_of(observation), z))
-        return _with_data(observation, image)
+        known = known_of(observation)
+        return _with_data(observation, known, as_image_space(observation, self._flow(known, z)))
 
     def invert(self, observation: Observation, progress: Progress | None = None) -> Inversion:
         """Return g = E[x | y], with one loss: the mean of (A g − y)² over observed pixels.
@@ -125,8 +125,9 @@ class CompactPrior(GenerativePrior):
         Nothing is iterated, so there is nothing to stop. A conditional mean is not an image that was drawn, so there
         are no latents; `sample` has them. Holes: g is y where observed. Colorization: g has the luma of y.
         """
-        g = self._mean(known_of(observation), strongest=self.STRONGEST)
-        image = _with_data(observation, as_image_space(observation, g))
+        known = known_of(observation)
+        g = self._mean(known, strongest=self.STRONGEST)
+        image = _with_data(observation, known, as_image_space(observation, g))
         weight = observation.mask.expand_as(observation.y)
         loss = ((measure(observation, image) - observation.y).square() * weight).flatten(1).sum(1)
         loss = loss / weight.flatten(1).sum(1).clamp_min(1)
@@ -183,19 +184,38 @@ class CompactPrior(GenerativePrior):
         return x
 
 
+def _known_noisy(y: Tensor, observation: Observation, level: Tensor, told: Tensor) -> Knowledge:
+    return Knowledge(y, level, told)
+
+
+def _known_outside_holes(y: Tensor, observation: Observation, level: Tensor, told: Tensor) -> Knowledge:
+    return Knowledge(y, torch.where(observation.mask > 0, level, torch.inf), told)
+
+
+def _known_luma(y: Tensor, observation: Observation, level: Tensor, told: Tensor) -> Knowledge:
+    return Knowledge(y, torch.full_like(level, torch.inf), torch.ones_like(told), observation.y)
+
+
+KNOWN: dict[type[Operator], Callable[[Tensor, Observation, Tensor, Tensor], Knowledge]] = {
+    Identity: _known_noisy,
+    Masking: _known_outside_holes,
+    Luma: _known_luma,
+}
+"""Operator → what is known, from f(y) as RGB, the observation, and maps of σ and of whether it is told."""
+
+
 def known_of(observation: Observation) -> Knowledge:
-    """Say what an observation tells of a colour image: gray images are three equal channels with equal noise."""
+    """Say what an observation tells of a colour image: gray images are three equal channels with equal noise.
+
+    Raises:
+        ValueError: the prior does not know the operator (`KNOWN`).
+    """
+    known = by_operator(KNOWN, observation.operator, "the compact prior")
     y = observation.fidelity.expand(-1, 3, -1, -1)
     sigma = y.new_zeros(len(y)) if observation.sigma is None else observation.sigma.to(y)
     level = sigma.view(-1, 1, 1, 1).expand_as(observation.mask)
     told = torch.full_like(observation.mask, float(observation.sigma is not None))
-    if isinstance(observation.operator, Luma):
-        return Knowledge(y, torch.full_like(observation.mask, torch.inf), torch.ones_like(told), observation.y)
-    if isinstance(observation.operator, Masking):
-        return Knowledge(y, torch.where(observation.mask > 0, level, torch.inf), told)
-    if isinstance(observation.operator, Identity):
-        return Knowledge(y, level, told)
-    raise TypeError(f"the prior does not know how to use {type(observation.operator).__name__}")
+    return known(y, observation, level, told)
 
 
 def _merged(known: Knowledge, x: Tensor, sigma: float) -> Knowledge:
@@ -206,9 +226,6 @@ def _merged(known: Knowledge, x: Tensor, sigma: float) -> Knowledge:
     return Knowledge(share * known.y + (1 - share) * x, merged, torch.ones_like(known.told), known.luma)
 
 
-def _with_data(observation: Observation, image: Tensor) -> Tensor:
+def _with_data(observation: Observation, known: Knowledge, image: Tensor) -> Tensor:
     """Give pixels that were observed without noise their values."""
-    if isinstance(observation.operator, Luma) or observation.sigma is None:
-        return image
-    exact = (observation.mask > 0) & (observation.sigma.view(-1, 1, 1, 1) == 0)
-    return torch.where(exact, observation.fidelity, image)
+    return torch.where((known.sigma == 0) & (known.told > 0), observation.fidelity, image)

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from bigprior.priors.compact.prior import CompactPrior
-from datasets.observation import Luma, Masking, Observation
+from datasets.noise import NoNoise
+from datasets.observation import Observation
+from datasets.operators import Luma, Masking
 from datasets.training_images import TrainingImages
 
 SAMPLES = "compact-prior-samples.png"
@@ -17,8 +19,8 @@ SIDE = 128
 COUNT = 8
 LEGEND = (
     f"Rows, each image {SIDE}×{SIDE} pixels: eight draws from the prior, from seeds 0 to 7 and not chosen; eight",
-    "held-out training images at half size; the same with a hole of half the side; what the prior draws into the hole;",
-    "the mean it believes in; their luma; what it draws as colours; the mean.",
+    "held-out training images at half size; the same images with a hole of half the side; what the prior draws into",
+    "the hole; its mean; their luma; the colours that it draws; its mean.",
 )
 
 
@@ -32,9 +34,8 @@ def draw_samples(prior: CompactPrior, images: TrainingImages, file: Path) -> Non
     clean = torch.stack([avg_pool2d(x[:, : 2 * SIDE, : 2 * SIDE], 2) for x in chosen])
     mask = torch.ones_like(clean[:, :1])
     mask[..., SIDE // 4 : 3 * SIDE // 4, SIDE // 4 : 3 * SIDE // 4] = 0
-    exact = torch.zeros(COUNT)
-    hole = Observation(clean * mask, Masking(mask), mask, exact)
-    luma = Observation(Luma().forward(clean), Luma(), torch.ones_like(mask), exact)
+    hole = Observation(clean * mask, Masking(mask), NoNoise())
+    luma = Observation(Luma().forward(clean), Luma(), NoNoise())
     rows = [prior.decode((z,)), clean]
     for observation in (hole, luma):
         mean = prior.invert(observation).image

@@ -16,7 +16,7 @@ from bigprior.holes import random_hole
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import Knowledge, estimate, untrained
 from bigprior.training import Problem, Recipe
-from datasets.observation import Luma, Masking
+from datasets.operators import Luma, Masking
 from datasets.task import Key
 from datasets.tasks.inpaint_center import InpaintCenter
 from datasets.training_images import TrainingImages

@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 from bigprior.cielab import UNIT, ab_distance, chroma_plane
 from bigprior.networks import GatedUNet
 from bigprior.training import Problem, Recipe
-from datasets.observation import Luma
+from datasets.operators import Luma
 from datasets.training_images import TrainingImages
 from methods.supervised._chroma import MEMBERS, ChromaEnsemble, colorize, untrained
 from methods.supervised.problems.guide import FEATURES, GRID, Seen
@@ -54,9 +54,8 @@ class Colorization(Problem[Guided, Coloured]):
 
     Both are means over the members of the ensemble and the crops that they may see (`ChromaEnsemble`).
 
-    The second term makes a network tell from luma alone what VGG16 sees in the colour image: what things are. A few
-    hundred images teach colours by heart long before they teach things: with w = 0, AuC of images that validate is best
-    after 4000 of 8000 steps.
+    The second term makes a network tell from luma alone what VGG16 sees in the colour image: what objects there are. It
+    is there because networks memorise colours long before they learn objects.
 
     Args:
         guide: w. With 0 the features are not asked for.

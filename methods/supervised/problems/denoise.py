@@ -12,7 +12,7 @@ from torch import Tensor
 from bigprior.denoiser import denoise, untrained
 from bigprior.networks import BiasFreeUNet
 from bigprior.training import Problem, Recipe
-from datasets.observation import Luma
+from datasets.operators import Luma
 from datasets.training_images import TrainingImages
 
 SIGMA_MAX = 55 / 255

@@ -15,7 +15,7 @@ from bigprior.holes import random_hole
 from bigprior.networks import GatedUNet
 from bigprior.priors.perceptual import vgg16_layers
 from bigprior.training import Problem, Recipe
-from datasets.observation import Masking
+from datasets.operators import Masking
 from datasets.task import Key
 from datasets.tasks.inpaint_center import InpaintCenter
 from datasets.training_images import TrainingImages

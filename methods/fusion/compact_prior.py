@@ -9,19 +9,18 @@ from typing import ClassVar
 from bigprior.fusion import Restoration
 from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
 from datasets.observation import Observation
-from methods.bigprior._compact import Compact
-from methods.bigprior.bigprior_prior import alone
+from methods.fusion.bigprior import BigpriorRow, alone
 from methods.supervised._trained import Precision
 
 
 @dataclass(frozen=True)
-class CompactPriorRow(Compact):
+class CompactPriorRow(BigpriorRow):
     """x̂ = E[x | y] of one generative network in every task, without an expert: φ = 1 wherever the data are not exact.
 
     The network whose samples are in `bigprior/weights/compact-prior.md`. Its mean has seen y, so in denoising the
     declared φ = 1 is more than the implied reliance.
 
-    Attributes:
+    Args:
         precision: of the prior's convolutions.
 
     Source: see `bigprior.priors.compact.prior.CompactPrior`.

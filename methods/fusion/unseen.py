@@ -1,4 +1,4 @@
-"""What the prior for colours says of training images that it has not seen: φ learns from it."""
+"""The estimate of the prior for colours on training images that it has not seen: φ learns from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bigprior.phi.train import FromSource, Source
 from datasets.dataset import get_dataset
 from datasets.observation import Observation
 from datasets.training_images import HELD_OUT
-from methods.bigprior._compact import COLOURS
+from methods.fusion.bigprior import COLOURS
 from methods.supervised._chroma import colorize, untrained
 
 
@@ -18,7 +18,7 @@ class UnseenColours(FromSource):
 
     A network is surer of the images that it was trained on, and a φ that learned from those would trust it too much. So
     an image is left to the member that never saw it (`ChromaEnsemble.held_from`). Images that validate were seen by
-    none: they get the mean of all, as an image at work does.
+    none: they get the mean of all, as an image in use does.
     """
 
     def __call__(self, source: Source, observation: Observation) -> Tensor:

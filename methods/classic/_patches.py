@@ -1,0 +1,264 @@
+"""Groups of similar patches: their transforms, how they are found, and what they give back to the image."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pywt
+import torch
+from torch import Tensor
+from torch.nn.functional import fold
+
+from bigprior.domains import Domain
+from methods.classic._colour import change, opponent_matrix
+
+PATCH = 8
+"""Side of the patches."""
+TILE = 8
+"""Reference patches a side that are matched at once, by one matrix product."""
+CPU_CHUNK, GPU_CHUNK = 2**17, 2**25
+"""Numbers worked on at once: on a CPU they stay in the second-level cache, a GPU wants few launches."""
+
+
+def dct_matrix(n: int) -> Tensor:
+    """Return the orthonormal DCT-II (n,n) in float64, one basis vector per row."""
+    k = torch.arange(n, dtype=torch.float64)
+    matrix = torch.cos(math.pi / n * torch.outer(k, k + 0.5)) * math.sqrt(2 / n)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def haar_matrix(n: int) -> Tensor:
+    """Return the orthonormal Haar transform (n,n) in float64, n a power of two, one basis vector per row."""
+    matrix = torch.ones(1, 1, dtype=torch.float64)
+    while len(matrix) < n:
+        mean, difference = torch.tensor([[[1.0, 1.0]], [[1.0, -1.0]]], dtype=torch.float64) / math.sqrt(2)
+        detail = torch.eye(len(matrix), dtype=torch.float64)
+        matrix = torch.cat([torch.kron(matrix, mean), torch.kron(detail, difference)])
+    return matrix
+
+
+def biorthogonal_matrix(n: int) -> Tensor:
+    """Return the periodic bior1.5 wavelet transform (n,n) in float64, n a power of two, rows of unit norm.
+
+    Unit rows keep the standard deviation of white noise; the rows are not orthogonal.
+    """
+    levels = n.bit_length() - 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # every level sees the border, which is meant
+        columns = [np.concatenate(pywt.wavedec(e, "bior1.5", "periodization", level=levels)) for e in np.eye(n)]
+    matrix = torch.from_numpy(np.stack(columns, axis=1))
+    return matrix / matrix.norm(dim=1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The P = (H−7)(W−7) overlapping patches of one channel (H,W), as rows of 64 transform coefficients.
+
+    Attributes:
+        size: (H,W).
+        forward, backward: (64,64), the transform of a patch and its inverse.
+        window: (64,), the weight of a pixel in its patch where patches overlap.
+    """
+
+    size: tuple[int, int]
+    forward: Tensor
+    backward: Tensor
+    window: Tensor
+
+    @classmethod
+    def of(cls, y: Tensor, transform: Tensor, beta: float) -> Patches:
+        """Describe the patches of images like y (N,C,H,W): a separable transform (8,8) and a Kaiser window."""
+        window = torch.kaiser_window(PATCH, periodic=False, beta=beta, dtype=torch.float64)
+        forward, backward = (torch.kron(t, t).to(y) for t in (transform, torch.linalg.inv(transform)))
+        return cls((y.shape[-2], y.shape[-1]), forward, backward, torch.outer(window, window).flatten().to(y))
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Rows and columns of top left corners; the patch in row i and column j has number i·columns + j."""
+        return self.size[0] - PATCH + 1, self.size[1] - PATCH + 1
+
+    def pixels(self, channel: Tensor) -> Tensor:
+        """Return every patch, (P,64), of a channel (H,W)."""
+        return channel.unfold(0, PATCH, 1).unfold(1, PATCH, 1).reshape(-1, PATCH**2)
+
+    def analysis(self, channel: Tensor) -> Tensor:
+        """Return the transform of every patch, (P,64), of a channel (H,W)."""
+        return self.pixels(channel) @ self.forward.T
+
+    def zeros(self) -> Tensor:
+        """Return a table (P,64) to add weighted patches to."""
+        return self.window.new_zeros(math.prod(self.places), PATCH**2)
+
+    def mean(self, table: Tensor, positions: Tensor, weights: Tensor, squared: bool = False) -> Tensor:
+        """Return the channel (H,W) that is at every pixel the weighted mean of the patches over it.
+
+        Args:
+            table: (P,64) sums of weighted patches, as transform coefficients.
+            positions: (K,G) numbers of the patches.
+            weights: (G,) weights of the groups.
+            squared: take the squares of the basis images instead.
+        """
+        mass = weights.new_zeros(len(table)).index_add_(0, positions.reshape(-1), weights.repeat(len(positions)))
+        basis = self.backward.square() if squared else self.backward
+        window = self.window[:, None]
+        return (fold((basis * window) @ table.T, self.size, PATCH) / fold(window * mass, self.size, PATCH))[0]
+
+
+def chunks(positions: Tensor) -> Iterator[slice]:
+    """Return the groups (..., K, G) in slices that are worked on at once."""
+    numbers = CPU_CHUNK if positions.device.type == "cpu" else GPU_CHUNK
+    step = max(1, numbers // (positions.shape[-2] * PATCH**2))
+    return (slice(start, start + step) for start in range(0, positions.shape[-1], step))
+
+
+def gather(table: Tensor, positions: Tensor, haar: Tensor) -> Tensor:
+    """Return the 3-D coefficients (K,g,64) of the groups at `positions` (K,g)."""
+    k, g = positions.shape
+    return (haar @ table.index_select(0, positions.reshape(-1)).view(k, -1)).view(k, g, -1)
+
+
+def scatter(table: Tensor, positions: Tensor, haar: Tensor, coefficients: Tensor, weights: Tensor) -> None:
+    """Add the patches of the groups at `positions` (K,g), times the weight of the group (g,), to the table."""
+    k, g = positions.shape
+    patches = haar.T @ (coefficients * weights[:, None]).view(k, -1)
+    table.index_add_(0, positions.reshape(-1), patches.view(k * g, -1))
+
+
+@dataclass(frozen=True, eq=False)
+class PatchGroups(Domain):
+    """The 3-D transform coefficients of groups of similar patches: many more numbers than pixels.
+
+    Coordinates are (N,C,K,G,64): opponent colour, Haar coefficient along the group, group, DCT coefficient. With R_i
+    cutting the K patches of group i out of the image, T orthonormal (colour, DCT, Haar), w_i the weight of the group
+    and κ a window on the patch, the synthesis is the weighted mean, at every pixel, of all patches over it:
+
+        x̂ = Σ_i R_iᵀ w_i κ Tᵀ c_i / Σ_i R_iᵀ w_i κ 1        (the division is per pixel)
+
+    Positions and weights are fixed, so it is linear; it undoes the analysis, synthesis(analysis(x)) = x, since every
+    pixel is in some group.
+
+    Attributes:
+        patches: size, DCT and κ.
+        positions: (N,K,G), numbers of the patches.
+        weights: (N,C,G), w_i > 0.
+    """
+
+    name: ClassVar[str] = "patch groups"
+
+    patches: Patches
+    positions: Tensor
+    weights: Tensor
+    haar: Tensor = field(init=False)
+    colour: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "haar", haar_matrix(self.positions.shape[1]).to(self.weights))
+        object.__setattr__(self, "colour", opponent_matrix(self.weights.shape[1]).to(self.weights))
+
+    def analysis(self, image: Tensor) -> Tensor:
+        """Return the coordinates (N,C,K,G,64) of an image (N,C,H,W)."""
+        opponents = change(image, self.colour)
+        coefficients = image.new_empty(*image.shape[:2], *self.positions.shape[1:], PATCH**2)
+        for opponent, positions, out in zip(opponents, self.positions, coefficients, strict=True):
+            for c, channel in enumerate(opponent):
+                table = self.patches.analysis(channel)
+                for part in chunks(positions):
+                    out[c, :, part] = gather(table, positions[:, part], self.haar)
+        return coefficients
+
+    def synthesis(self, coefficients: Tensor) -> Tensor:
+        return change(self._means(coefficients, squared=False), self.colour.T)
+
+    def pixel_map(self, phi: Tensor) -> Tensor:
+        """Return φ per pixel (N,1,H,W): the weighted mean over all patches of the reliance of a pixel in its patch.
+
+        The reliance of pixel u of patch k is Σ_ab Haar_ak² DCT_bu² φ_ab, the diagonal of Tᵀ diag(φ) T: what
+        that patch estimate of the pixel does not take from the pixel's own value. Exact for fixed φ but for patches
+        of one group that overlap, where a value also reaches the pixel by way of another patch.
+        """
+        return self._means(phi, squared=True).mean(dim=1, keepdim=True)
+
+    def mean(self, phi: Tensor) -> Tensor:
+        """Return the mean over the pixels of `pixel_map`, (N,)."""
+        return self.pixel_map(phi).mean(dim=(1, 2, 3))
+
+    def _means(self, coefficients: Tensor, squared: bool) -> Tensor:
+        haar = self.haar.square() if squared else self.haar
+        channels = []
+        for all_coefficients, positions, all_weights in zip(coefficients, self.positions, self.weights, strict=True):
+            for c, weights in zip(all_coefficients, all_weights, strict=True):
+                table = self.patches.zeros()
+                for part in chunks(positions):
+                    scatter(table, positions[:, part], haar, c[:, part], weights[part])
+                channels.append(self.patches.mean(table, positions, weights, squared))
+        return torch.stack(channels).unflatten(0, self.weights.shape[:2])
+
+
+def _reference_grid(extent: int, step: int) -> Tensor:
+    """Spread reference patches evenly over 0..extent−1, both ends included, no further apart than `step`.
+
+    Returns:
+        (tiles, references per tile), at most TILE in each.
+    """
+    least = math.ceil((extent - 1) / step) + 1
+    tiles = math.ceil(least / TILE)
+    # Equal tiles; they need a few more references than the least, of which a tiny image may have no room.
+    side = min(math.ceil(least / tiles), extent // tiles)
+    return torch.linspace(0, extent - 1, tiles * side, dtype=torch.float64).round().long().view(tiles, side)
+
+
+def _search_window(references: Tensor, extent: int, window: int) -> Tensor:
+    """Return the candidates (tiles, S) along one axis: at least `window` around each reference, clamped to the axis."""
+    span = int((references[:, -1] - references[:, 0]).max()) + window
+    start = (references[:, 0] - window // 2).clamp(0, max(extent - span, 0))
+    return start[:, None] + torch.arange(min(span, extent), device=references.device)
+
+
+def match_patches(table: Tensor, places: tuple[int, int], step: int, window: int, k: int) -> Tensor:
+    """Return the k nearest patches of each reference patch in Euclidean distance, nearest first.
+
+    Args:
+        table: (P,D) patches in an orthonormal basis, row by row.
+        places: rows and columns of patches.
+        step: distance of the reference patches.
+        window: side of the square in which a reference is compared with all patches. References are matched in
+            tiles that share their candidates, so each sees at least this square (where the image is as large).
+        k: how many; the reference is the first.
+
+    Returns:
+        (k,G) numbers of patches.
+    """
+    rows, columns = (_reference_grid(extent, step).to(table.device) for extent in places)
+    candidate_rows, candidate_columns = (
+        _search_window(axis, extent, window) for axis, extent in zip((rows, columns), places, strict=True)
+    )
+
+    def pairs(i: Tensor, j: Tensor, stride: int) -> Tensor:
+        return (i[:, None, :, None] * stride + j[None, :, None, :]).flatten(2).flatten(0, 1)
+
+    references = pairs(rows, columns, places[1])
+    candidates = pairs(candidate_rows, candidate_columns, places[1])
+    own = pairs(
+        rows - candidate_rows[:, :1], columns - candidate_columns[:, :1], candidate_columns.shape[1]
+    )  # where in its list of candidates a reference is itself
+
+    table = table - table.mean(dim=0)  # distances stay, and lose less to rounding
+    half = torch.linalg.vecdot(table, table) / 2
+    numbers = CPU_CHUNK if table.device.type == "cpu" else GPU_CHUNK
+    tiles = max(1, numbers // candidates.shape[1] // PATCH**2)
+    found = []
+    for begin in range(0, len(references), tiles):
+        part = slice(begin, begin + tiles)
+        patches = table[candidates[part]]
+        # ‖p − q‖²/2 up to ‖p‖²/2, which does not change the order.
+        distance = torch.baddbmm(half[candidates[part]].unsqueeze(1), table[references[part]], patches.mT, alpha=-1)
+        distance.scatter_(2, own[part].unsqueeze(2), -math.inf)
+        nearest = distance.topk(k, dim=2, largest=False).indices
+        found.append(candidates[part].unsqueeze(1).expand(-1, nearest.shape[1], -1).gather(2, nearest).flatten(0, 1))
+    return torch.cat(found).T.contiguous()
