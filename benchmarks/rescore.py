@@ -1,4 +1,4 @@
-"""Score kept restorations again, under any protocol, without restoring: `python -m benchmarks.rescore DIR`.
+"""Score kept restorations again, under any protocol or metrics, without restoring: `python -m benchmarks.rescore DIR`.
 
 Writes DIR/rescored-PROTOCOL/ with records.csv, run.json, tables and figures; DIR itself is left as it is.
 """
@@ -10,75 +10,83 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from benchmarks import environment
-from benchmarks.outputs import write_reports
-from benchmarks.plan import read_run, write_facts
-from benchmarks.protocol import get_protocol
-from benchmarks.records import Record, RecordFile
-from benchmarks.scoring import Scorer
-from benchmarks.store import Store
-from benchmarks.summary import to_terminal
 from datasets.cli import console, guarded
 from datasets.errors import SuiteError
-from datasets.task import get_task
 
 
-def rescore(source: Path, protocol: str, device: str) -> int:
+def rescore(source: Path, protocol: str, device: str, metrics: str | None = None) -> int:
     """Score every kept restoration of a run under a protocol.
 
+    Args:
+        source: folder of a run made with --save-images.
+        device: auto, cpu, cuda or cuda:N.
+        metrics: specs; those of the task if None.
+
     Returns:
-        0; 1 if records of the run have no kept image (they are named, and their cells are left out).
+        0; 1 if records of the run have no kept image (they are named, and left out).
 
     Raises:
-        SuiteError: no run, no kept images, an unreadable array.
+        SuiteError: no run, no kept images, an unreadable array, or a folder of results that is a link.
     """
-    run = read_run(source)
-    store = Store(source)
-    task = get_task(run["task"], **run["parameters"])
-    chosen = get_protocol(protocol)
-    names = tuple(name for name in task.metrics if chosen.metric(name).unavailable() is None)
-    scorer = Scorer(protocol, names, device)
-    known = RecordFile(source / "records.csv").load().records
+    # Imported here: a question for --help does not wait for torch.
+    import torch
+
+    from benchmarks.folder import provenance
+    from benchmarks.folder.records import Record
+    from benchmarks.folder.run_folder import RunFolder
+    from benchmarks.scores.protocol import get_protocol
+    from benchmarks.scores.scorer import Scorer
+    from benchmarks.tables.outputs import write_reports
+    from benchmarks.tables.render import to_terminal
+
+    device = provenance.resolve_device(device)
+    folder = RunFolder(source)
+    old, known = folder.facts, folder.record_file().records
+    task, chosen = old.setting.task, get_protocol(protocol)
+    asked = chosen.measures(task.metrics if metrics is None else metrics)
+    measures = tuple(m for m in asked if not m.of_set and m.metric.unavailable() is None)
+    scorer = Scorer(measures, device)
     fresh: list[Record] = []
     with torch.inference_mode():
-        for image in store.saved():
-            clean, mask = store.truth(image)
-            prepared = scorer.prepare(clean.to(device), mask.to(device))
-            for row in store.rows(image):
-                old = known.get((image, row))
-                if old is None or old.error:
+        for image in folder.pictures.saved():
+            clean, mask = folder.pictures.truth(image)
+            prepared = scorer.prepare(clean, mask)
+            for row in old.rows:
+                record = known.get((image, row))
+                if record is None or record.error or not folder.pictures.has_saved(row, image):
                     continue
-                scores = scorer.score(prepared, store.restoration(image, row).to(device))
-                values: dict[str, Any] = dict.fromkeys(run["metrics"])
-                fresh.append(replace(old, **values | {name: float(value) for name, value in scores.items()}))
+                scores = scorer.score(prepared, folder.pictures.restoration(image, row))
+                level = {task.level: record.values.get(task.level)} if task.level else {}
+                values = {**level, **{name: float(value) for name, value in scores.items()}}
+                fresh.append(replace(record, values=values))
     if not fresh:
         raise SuiteError(f"{source} holds no restoration that belongs to one of its records.")
-    out = source / f"rescored-{protocol}"
-    out.mkdir(exist_ok=True)
-    target = RecordFile(out / "records.csv")
+    out = RunFolder(source / f"rescored-{protocol}")
+    if out.path.is_symlink():
+        raise SuiteError(f"{out.path} is a link and is not written through: remove it.")
+    out.path.mkdir(exist_ok=True)
+    (out.path / "records.csv").unlink(missing_ok=True)
+    target = out.record_file((*([task.level] if task.level else []), *scorer.metrics))
     target.records = {record.key: record for record in fresh}
     target.rewrite({key: place for place, key in enumerate(known)})
     missing = [key for key, record in known.items() if not record.error and key not in target.records]
-    facts = run | {
-        "protocol": protocol,
-        "metrics": list(names),
-        "signatures": {name: chosen.metric(name).signature for name in names},
-        "rescored_from": str(source.name),
-        "commit": environment.commit(),
-        "counts": run["counts"] | {"done": len(fresh)},
-    }
+    facts = replace(
+        old,
+        setting=replace(old.setting, protocol=chosen),
+        measures=measures,
+        rescored_from=folder.name,
+        commit=provenance.commit(),
+        counts=replace(old.counts, done=len(fresh)),
+    )
     summary = write_reports(out, target.frame(), facts)
-    write_facts(out, facts)
+    out.write_facts(facts)
     console().print(to_terminal(summary))
     for note in summary.notes:
         print(note)
     if missing:
         print(f"{len(missing)} records have no kept image, for instance {missing[0][1]} on {missing[0][0]}.")
-    print(f"Tables, figures and records: {out}")
+    print(f"Tables, figures and records: {out.path}")
     return 1 if missing else 0
 
 
@@ -87,9 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser(prog="python -m benchmarks.rescore", description="Score kept restorations again.")
     p.add_argument("folder", type=Path, help="folder of a run made with --save-images")
     p.add_argument("--protocol", default="paper", help="standard or paper (default: paper)")
+    p.add_argument("--metrics", help="specs of metrics (default: the task's)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     arguments = p.parse_args(argv)
-    return rescore(arguments.folder, arguments.protocol, environment.resolve_device(arguments.device))
+    return rescore(arguments.folder, arguments.protocol, arguments.device, arguments.metrics)
 
 
 if __name__ == "__main__":

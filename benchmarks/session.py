@@ -1,179 +1,369 @@
-"""Carry out a run: do what is pending, record it as it is made, and write the reports."""
+"""Carry out a run: check the request, do what is pending, record it as it is made, and write tables and figures."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import math
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from benchmarks.engine import ExecutorFactory, execute
-from benchmarks.outputs import write_reports
-from benchmarks.plan import Plan, earlier_run, facts, make_plan, merge, pending, warn_of_changes, write_facts
-from benchmarks.processes import local_processes
-from benchmarks.records import RecordFile
-from benchmarks.summary import to_terminal
-from benchmarks.worker import Outcome
+from benchmarks.executors.local import THREADS, local_processes
+from benchmarks.executors.progress import Live
+from benchmarks.folder import provenance
+from benchmarks.folder.facts import Counts, Facts
+from benchmarks.folder.records import RecordFile
+from benchmarks.folder.resume import earlier_run, forget_stale, merge
+from benchmarks.folder.run_folder import RunFolder
+from benchmarks.queue import ExecutorFactory, execute
+from benchmarks.rows import Row, select
+from benchmarks.scores.measure import Measure, check_columns
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.setting import Setting
+from benchmarks.tables.outputs import write_reports
+from benchmarks.tables.render import to_terminal
+from benchmarks.trial import Bench, Outcome, Trial, batches
+from datasets.catalog import SETS, TASKS
 from datasets.cli import console
+from datasets.dataset import Dataset, Entry
 from datasets.errors import SuiteError
-from datasets.files import KEPT
+from datasets.fetch import file_sha256
+from datasets.spec import Spec, parameters
+from datasets.task import Task
+
+RUNS = Path("results") / "runs"
+PREVIEWS = 2
+"""Of so many images at least, PNGs are kept to look at,"""
+PREVIEW_PIXELS = 2**23
+"""and of more as long as their restorations have no more pixels than this: five photographs by twenty methods."""
 
 
-def _keep_aside(out: Path) -> None:
-    """Move an earlier run's files into a subfolder; nothing is ever deleted."""
-    old = [path for path in out.iterdir() if not path.name.startswith(("previous-", ".lock"))] if out.exists() else []
-    if old:
-        aside = out / f"previous-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one run: objects that are known to exist, and names of rows."""
+
+    task: Task
+    dataset: Dataset
+    out: Path
+    methods: str = "all"
+    metrics: str | None = None
+    split: str = "test"
+    limit: int | None = None
+    seed: int = 0
+    device: str = "cpu"
+    jobs: int | None = None
+    protocol: str = "standard"
+    save_images: bool = False
+    reliance: bool = False
+    fresh: bool = False
+    refresh: tuple[str, ...] = ()
+    keep: bool = False
+    strict: bool = False
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked request: everything that can be wrong with it has been said before work begins.
+
+    Attributes:
+        unread: images that are left out, each with the reason.
+    """
+
+    request: Request
+    setting: Setting
+    rows: list[Row]
+    measures: tuple[Measure, ...]
+    entries: list[Entry]
+    shapes: dict[str, tuple[int, ...]]
+    facts: Facts
+    bench: Bench
+    unread: dict[str, str]
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The columns of scores that a finished record has."""
+        return tuple(measure.name for measure in self.measures if not measure.of_set)
+
+
+def requests(arguments: argparse.Namespace) -> list[Request]:
+    """Return one request for every setting that a command line asks for.
+
+    Raises:
+        SuiteError: an unknown name or a wrong parameter.
+    """
+    tasks = [made for spec in TASKS.parse_list(arguments.task) for made in _at_levels(spec, arguments.sigma)]
+    sets = [spec for text in arguments.dataset or ["photos"] for spec in SETS.places(text)]
+    device = provenance.resolve_device(arguments.device)
+    several = len(tasks) * len(sets) > 1
+    given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+    shared = ("methods", "metrics", "split", "limit", "seed", "jobs", "protocol", "save_images", "reliance", "fresh",
+              "keep", "strict")  # fmt: skip
+    made = []
+    for task_spec in tasks:
+        for set_spec in sets:
+            task, dataset = TASKS.build(task_spec), SETS.build(set_spec)
+            if set_spec.name in SETS.names() and Path(set_spec.name).is_dir() and not set_spec.given:
+                note = f"note: '{set_spec.name}' is the set of that name; for the folder here give ./{set_spec.name}."
+                print(note, file=sys.stderr)
+            name = _folder_name(task_spec, task, set_spec, dataset, arguments)
+            out = RUNS / name if arguments.out is None else arguments.out / name if several else arguments.out
+            known = {"task": str(task_spec), "dataset": str(set_spec), "out": str(out)}
+            made.append(Request(task, dataset, out.resolve(), device=device, refresh=tuple(arguments.refresh),
+                                arguments=given | known, **{n: getattr(arguments, n) for n in shared}))  # fmt: skip
+    for request in made:
+        if [other.out for other in made].count(request.out) > 1:
+            raise SuiteError(f"two settings of this command would share {request.out}: name one, as in a=denoise.")
+    return made
+
+
+def _at_levels(spec: Spec, sigma: str | None) -> list[Spec]:
+    """The spec of a task at each σ of --sigma, if that was given."""
+    if sigma is None:
+        return [spec]
+    task = TASKS.get(TASKS.resolve(spec).name)
+    if "sigma" not in parameters(task):
+        raise SuiteError(f"--sigma belongs to denoise; {task.name} adds no noise.")
+    levels = [level.strip() for level in sigma.split(",") if level.strip()]
+    if not levels:
+        raise SuiteError("--sigma is empty: give one number from 0 to 255 (25), or two integers A:B (5:50).")
+    return [Spec(spec.name, (*spec.take("sigma")[1].given, ("sigma", level)), spec.alias) for level in levels]
+
+
+def _folder_name(task_spec: Spec, task: Task, set_spec: Spec, dataset: Dataset, arguments: argparse.Namespace) -> str:
+    values = [str(value).replace(":", "-").replace("/", "-") for value in task.parameters.values()]
+    parts = [task_spec.alias] if task_spec.alias else [task.name, *values]
+    parts.append(set_spec.alias or dataset.folder_name)
+    if arguments.split != "test":
+        parts.append(arguments.split)
+    if arguments.protocol != "standard":
+        parts.append(arguments.protocol)
+    if arguments.seed:
+        parts.append(f"seed{arguments.seed}")
+    return "-".join(parts)
+
+
+def make_plan(request: Request) -> Plan:
+    """Check a request and look at every image once.
+
+    Raises:
+        SuiteError: whatever is wrong, before anything is computed.
+    """
+    task, dataset = request.task, request.dataset
+    protocol = get_protocol(request.protocol)
+    rows, reasons = select(task, request.methods, request.device)
+    for label in request.refresh:
+        if label not in {row.label for row in rows}:
+            raise SuiteError(f"--refresh {label}: no such row in this run ({', '.join(row.label for row in rows)}).")
+    if task.needs_colour and not dataset.colour:
+        raise SuiteError(f"the images of {dataset.label} are grayscale: {task.name} needs colour images.")
+    missing = dataset.available(request.split)
+    if missing is not None:
+        print(f"note: {missing}", file=sys.stderr)
+    asked_entries = dataset.entries(request.split)[: request.limit]
+    shapes, hashes, unread = _look_at(asked_entries, task, dataset, request.strict)
+    entries = [entry for entry in asked_entries if entry.name in shapes]
+    asked = protocol.measures(task.metrics if request.metrics is None else request.metrics)
+    check_columns([measure.name for measure in asked], [task.level] if task.level else [])
+    unmeasured = {m.name: reason for m in asked if (reason := m.metric.unavailable()) is not None}
+    measures = tuple(m for m in asked if m.name not in unmeasured)
+    if not measures:
+        raise SuiteError(f"none of the metrics can be computed: {next(iter(unmeasured.values()))}")
+    setting = Setting(task, dataset.label, request.split, request.seed, protocol, request.device.split(":")[0])
+    bench = Bench(task, dataset.label, request.seed, measures, request.device, request.out, request.save_images,
+                  request.reliance)  # fmt: skip
+    facts = Facts(
+        setting=setting,
+        measures=measures,
+        rows={row.label: row.facts(task, measures) for row in rows},
+        images=hashes,
+        counts=Counts(len(entries), len(entries) * len(rows)),
+        arguments=request.arguments,
+        not_measured=unmeasured,
+        not_run=reasons,
+        weights=_weights(rows, measures),
+        threads=THREADS,
+        jobs=request.jobs or (provenance.cores() if request.device == "cpu" else 1),
+        commit=provenance.commit(),
+        versions=provenance.versions(),
+        hardware=provenance.hardware(request.device),
+        began=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Plan(request, setting, rows, measures, entries, shapes, facts, bench, unread)
+
+
+def _look_at(
+    entries: Sequence[Entry], task: Task, dataset: Dataset, strict: bool
+) -> tuple[dict[str, tuple[int, ...]], dict[str, str], dict[str, str]]:
+    """The shape of every image, the hash of its file, and for each that cannot be used the reason.
+
+    Raises:
+        SuiteError: an image cannot be used, and it is to be strict; or none can.
+    """
+    shapes, hashes, unread = {}, {}, {}
+    for entry in entries:
         try:
-            aside.mkdir()
-            for path in old:
-                shutil.move(path, aside / path.name)
-        except OSError as error:
-            raise SuiteError(f"cannot set the earlier run in {out} aside: {error.strerror}.") from error
-        print(f"The earlier run is kept in {aside}.", file=sys.stderr)
+            image = entry.load()
+            if task.needs_colour and image.shape[0] != 3:
+                raise SuiteError(
+                    f"image '{entry.name}' of {dataset.label} is grayscale: {task.name} needs colour images."
+                )
+            shapes[entry.name], hashes[entry.name] = tuple(image.shape), entry.sha256()
+        except SuiteError as error:
+            if strict:
+                raise
+            unread[entry.name] = str(error)
+    if not shapes:
+        raise SuiteError(next(iter(unread.values()), f"{dataset.label} holds no image."))
+    return shapes, hashes, unread
 
 
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder: two runs must not write into one."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise SuiteError(f"another run is writing to {out}: wait for it, or choose another --out.") from None
-    except OSError as error:
-        raise SuiteError(f"cannot write to {out}: {error.strerror}. {KEPT}") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _weights(rows: Sequence[Row], measures: Sequence[Measure]) -> dict[str, str]:
+    """sha256 of every file of weights that a row or a metric reads."""
+    paths = {path for row in rows for path in row.method.weights()}
+    paths |= {path for measure in measures for path in measure.metric.weights()}
+    return {path.name: file_sha256(path) for path in sorted(paths) if path.is_file()}
 
 
-class _Live:
-    """Progress: a live bar with the time left in a terminal, a line every tenth of the work elsewhere."""
+def pending(plan: Plan, done: RecordFile, folder: RunFolder) -> list[Trial]:
+    """The trials that are still to be done, image by image.
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.errors = total, 0, 0
-        self.began = time.monotonic()
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=console(),
-            disable=not sys.stdout.isatty(),
-            transient=True,
-        )
-        self.task = self.bar.add_task("restoring", total=total)
+    Batches are cut from the whole list of images, never from what is left of it, so that a resumed run forms the
+    same batches as an undisturbed one. Errors are tried again.
+    """
+    place = {entry.name: number for number, entry in enumerate(plan.entries)}
+    previews = _previews(plan)
+    trials = []
+    for row in plan.rows:
+        for batch in batches(row, plan.entries, plan.shapes):
+            if not all(_finished(plan, done, folder, entry.name, row.label) for entry in batch):
+                shown = tuple(entry.name for entry in batch if entry.name in previews)
+                trials.append(Trial(row, batch, shown))
+    return sorted(trials, key=lambda trial: (place[trial.images[0]], trial.images))
 
-    def __enter__(self) -> _Live:
-        self.bar.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+def _previews(plan: Plan) -> frozenset[str]:
+    """The images of which PNGs are kept: the first, and as many more as there is room for."""
+    pixels = accumulate(len(plan.rows) * math.prod(shape[-2:]) for shape in plan.shapes.values())
+    kept = [name for (place, name), sum_ in zip(enumerate(plan.shapes), pixels, strict=True)
+            if place < PREVIEWS or sum_ <= PREVIEW_PIXELS]  # fmt: skip
+    return frozenset(kept)
 
-    def show(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        before, self.done = self.done, self.done + len(outcome.records)
-        self.errors += sum(bool(record.error) for record in outcome.records)
-        failed = f", {self.errors} failed" if self.errors else ""
-        last = f"{outcome.item.row.label} on {outcome.item.images[0]}"
-        self.bar.update(self.task, completed=self.done, description=f"{last[:44]:44}{failed}")
-        if self.bar.disable and self.done * 10 // self.total > before * 10 // self.total:
-            left = (time.monotonic() - self.began) * (self.total - self.done) / self.done
-            print(f"{self.done}/{self.total} restored{failed}, about {left:.0f} s left", flush=True)
+
+def _finished(plan: Plan, done: RecordFile, folder: RunFolder, image: str, label: str) -> bool:
+    if not done.finished((image, label), plan.scores):
+        return False
+    if plan.request.reliance:
+        measured = done.records[image, label].phi_implied is not None
+        if not (measured and folder.pictures.has_reliance(label, image)):
+            return False
+    sets = {measure.name for measure in plan.measures if measure.of_set}
+    if sets and not sets <= set(folder.pictures.features(label, image)):
+        return False
+    return not plan.request.save_images or folder.pictures.has_saved(label, image)
+
+
+def _announce(plan: Plan, todo: int) -> None:
+    request, images, rows = plan.request, len(plan.entries), len(plan.rows)
+    total = images * rows
+    print(f"{plan.setting.label}: {images} images × {rows} rows")
+    for name, reason in plan.facts.not_run.items():
+        print(f"  not run: {name}: {reason}")
+    for name, reason in plan.facts.not_measured.items():
+        print(f"  not measured: {name}: {reason}")
+    for reason in plan.unread.values():
+        print(f"  left out: {reason}")
+    if request.dataset.left_out:
+        print(f"  left out: {request.dataset.left_out}")
+    if todo < total:
+        print(f"  {total - todo} of {total} results are already in {request.out}; {todo} to do.")
 
 
 def _say_unmeasured(outcome: Outcome, records: RecordFile) -> None:
-    """Say on stderr why a record that stays could not be given its reliance."""
+    """Say on stderr why a record that stays could not be given what was to be added to it."""
     for record in outcome.records:
-        if record.error and records.finished(record.key):
-            print(f"warning: reliance of {record.method} on {record.image}: {record.error}", file=sys.stderr)
+        if record.error and record.key in records.records and not records.records[record.key].error:
+            print(f"warning: {record.method} on {record.image}: {record.error}", file=sys.stderr)
 
 
-def _announce(plan: Plan, out: Path, todo: int, total: int) -> None:
-    images, rows = len(plan.entries), len(plan.rows)
-    print(f"{plan.task.label} on {plan.dataset.name} ({plan.split}): {images} images × {rows} rows")
-    for name, reason in plan.reasons.items():
-        print(f"  not run: {name}: {reason}")
-    for name, reason in plan.unmeasured.items():
-        print(f"  not measured: {name}: {reason}")
-    if todo < total:
-        print(f"  {total - todo} of {total} results are already in {out}; {todo} to do.")
-
-
-def run(
-    arguments: argparse.Namespace, make_executor: ExecutorFactory = local_processes, began: float | None = None
-) -> int:
+def run(request: Request, make_executor: ExecutorFactory = local_processes, began: float | None = None) -> int:
     """Carry out a benchmark run and write its folder. Returns the exit status: 0, or 1 if a restoration failed.
 
     Args:
-        arguments: the parsed command line.
+        request: what is asked for.
         make_executor: makes the `concurrent.futures` executor for a number of jobs.
         began: `time.monotonic()` when the command began, if that was before this call.
     """
     began = time.monotonic() if began is None else began
-    p = make_plan(arguments)
-    out = p.job.out
-    with _locked(out):
-        if arguments.fresh:
-            _keep_aside(out)
-        old = earlier_run(out, p)
+    plan = make_plan(request)
+    folder = RunFolder(request.out)
+    with folder.locked():
+        if request.fresh:
+            folder.set_aside()
+        old = earlier_run(folder, plan.facts)
+        task = plan.setting.task
+        records = folder.record_file((*([task.level] if task.level else []), *plan.scores))
         if old is not None:
-            warn_of_changes(old, p)
-        records = RecordFile(out / "records.csv").load()
-        items = pending(p, records)
+            old = forget_stale(folder, old, plan.facts, records, request.refresh, request.keep)
+        trials = pending(plan, records, folder)
         # With nothing to do the facts stay: they say how the records came about, and no record is new.
-        settled = old is not None and old["status"] == "finished" and not items
-        run_facts = old if old is not None and settled else merge(old, facts(p))
-        _announce(p, out, sum(len(i.images) for i in items), len(p.entries) * len(p.rows))
-        write_facts(out, run_facts)
+        settled = old is not None and old.status == "finished" and not trials
+        facts = old if old is not None and settled else merge(old, plan.facts)
+        todo = sum(len(trial.images) for trial in trials)
+        _announce(plan, todo)
+        folder.write_facts(facts)
         spent = {"restore": 0.0, "score": 0.0, "work": 0.0}
         loop = time.monotonic()
-        with _Live(max(1, sum(len(item.images) for item in items))) as live:
-            for outcome in execute(p.job, items, p.jobs, make_executor) if items else ():
+        doubts: dict[str, str] = {}
+        with Live(max(1, todo)) as live:
+            for outcome in execute(plan.bench, trials, plan.facts.jobs, make_executor) if trials else ():
                 _say_unmeasured(outcome, records)
+                if outcome.doubt and outcome.row not in doubts:
+                    doubts[outcome.row] = f"warning: {outcome.row} on {outcome.images[0]}: {outcome.doubt}."
                 records.append(filter(None, map(records.news, outcome.records)))
                 spent["restore"] += outcome.restore_seconds
                 spent["score"] += outcome.score_seconds
                 spent["work"] += outcome.total_seconds
                 live.show(outcome)
         loop_seconds = time.monotonic() - loop
-        places = {e.name: i for i, e in enumerate(p.dataset.entries(p.split))}
-        rows = {label: i for i, label in enumerate(run_facts["rows"])}
-        order = {key: places.get(key[0], 0) * len(rows) + rows.get(key[1], 0) for key in records.records}
-        if items:
+        order = _order(request, facts, records)
+        if not records.in_order(order):
             records.rewrite(order)
         if not settled:
-            run_facts |= _ending(run_facts["counts"], records)
-        summary = write_reports(out, records.frame(), run_facts)
-        if items:
-            run_facts["seconds"] = _seconds(spent, p.jobs, loop_seconds, time.monotonic() - began)
-        write_facts(out, run_facts)
+            facts = replace(facts, **_ending(facts, records))
+        summary = write_reports(folder, records.frame(), facts)
+        if trials:
+            facts = replace(facts, seconds=_seconds(spent, plan.facts.jobs, loop_seconds, time.monotonic() - began))
+        folder.write_facts(facts)
     console().print(to_terminal(summary))
     for note in summary.notes:
         print(note)
-    print(f"Tables, figures and records: {out}")
-    return 1 if run_facts["counts"]["errors"] else 0
+    for doubt in doubts.values():
+        print(doubt, file=sys.stderr)
+    if plan.unread:
+        left = f"{len(plan.unread)} image(s) were left out: {', '.join(plan.unread)}"
+        print(f"{left}. The reasons stand above; with --strict nothing is run.", file=sys.stderr)
+    print(f"Tables, figures and records: {request.out}")
+    return 1 if facts.counts.errors or plan.unread else 0
+
+
+def _order(request: Request, facts: Facts, records: RecordFile) -> dict[tuple[str, str], int]:
+    """The place of every record: by image, and within an image by row."""
+    places = {entry.name: place for place, entry in enumerate(request.dataset.entries(request.split))}
+    rows = {label: place for place, label in enumerate(facts.rows)}
+    return {key: places.get(key[0], 0) * len(rows) + rows.get(key[1], 0) for key in records.records}
 
 
 def _seconds(spent: dict[str, float], jobs: int, loop: float, total: float) -> dict[str, float]:
     """Where the time of a run went, in seconds.
 
     restore, score, work: summed over the workers (work: all they did, loading and degrading included); loop: wall time
-    from the first item to the last, start of the workers included; total: wall time of the run, figures included;
+    from the first trial to the last, start of the workers included; total: wall time of the run, figures included;
     outside: the share of the workers' wall time that was neither restoring nor scoring, over loop and over total.
     """
     useful = (spent["restore"] + spent["score"]) / jobs
@@ -181,11 +371,11 @@ def _seconds(spent: dict[str, float], jobs: int, loop: float, total: float) -> d
     return {name: round(value, 4) for name, value in {**spent, "loop": loop, "total": total, **shares}.items()}
 
 
-def _ending(asked: dict[str, int], records: RecordFile) -> dict[str, Any]:
+def _ending(facts: Facts, records: RecordFile) -> dict[str, Any]:
     """The facts that are known at the end: when it was, and how many of the results that were asked for are there."""
     done = sum(not record.error for record in records.records.values())
     return {
         "status": "finished",
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "counts": asked | {"done": done, "errors": len(records.records) - done},
+        "counts": replace(facts.counts, done=done, errors=len(records.records) - done),
     }

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks.worker import limit_threads
+from benchmarks.executors.clock import limit_threads
 
 # As in the benchmark's own workers: results are the same bits everywhere, and parallel tests do not fight for cores.
 limit_threads()

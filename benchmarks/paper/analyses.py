@@ -18,57 +18,26 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
-from scipy.stats import rankdata
 
-from benchmarks.paper import released
 from benchmarks.paper.cells import COUNTERPARTS, OURS, Sources
 from benchmarks.paper.experiments import BIGPRIOR, EXPERIMENTS, MGAN
-from benchmarks.paper.released import Floats
-from benchmarks.paper.runs import oracle
+from benchmarks.paper.released import FIRST, PHI
+from benchmarks.tables.correlation import pearson, pearson_interval
 from datasets.files import write_atomically
 
 FOLDER = "analyses"
 DPI = 160
-RESAMPLES, SEED = 10_000, 0
 
 
-def pearson(x: Floats, y: Floats) -> float:
-    """Return Pearson's r; NaN for fewer than three pairs or a constant."""
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-def pearson_interval(x: Floats, y: Floats, ranks: bool = False) -> tuple[float, float]:
-    """Return the 95% percentile bootstrap interval of r, over pairs; (nan, nan) where r is not defined.
-
-    Args:
-        x, y: the pairs.
-        ranks: of Spearman's ρ instead: every resample is ranked anew.
-    """
-    if np.isnan(pearson(x, y)):
-        return float("nan"), float("nan")
-    drawn = np.random.RandomState(SEED).randint(0, len(x), size=(RESAMPLES, len(x)))
-    a, b = x[drawn], y[drawn]
-    if ranks:
-        a, b = rankdata(a, axis=1), rankdata(b, axis=1)
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    values = (a * b).sum(axis=1)[spread > 0] / spread[spread > 0]
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def released_phi_against_prior() -> pd.DataFrame:
+def released_phi_against_prior(sources: Sources) -> pd.DataFrame:
     """Return task, dataset, number, prior_psnr and phi_mean of every released image; empty without the release."""
     parts = []
     for e in EXPERIMENTS:
-        phi, prior = released.array(e, released.PHI), released.scores(e, MGAN, "psnr")
+        phi, prior = sources.release.array(e, PHI), sources.release.scores(e, MGAN, "psnr")
         if phi is not None and prior is not None:
-            part = pd.DataFrame({"number": np.arange(250, 250 + len(phi)), "prior_psnr": prior, "phi_mean": phi})
+            part = pd.DataFrame({"number": range(FIRST, FIRST + len(phi)), "prior_psnr": prior, "phi_mean": phi})
             parts.append(part.assign(task=e.task, dataset=e.dataset, row=BIGPRIOR))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -89,14 +58,16 @@ def phi_against_sigma(sources: Sources) -> pd.DataFrame:
     """Return dataset, image, row, sigma and phi_mean of every honest row of blind denoising that says its φ."""
     parts = []
     for e, runs in sources.runs.items():
-        if e.table == "IV":
-            told = runs.scores[runs.scores.phi_mean.notna()]
-            parts.append(told[["image", "method", "sigma", "phi_mean"]].assign(task=e.task, dataset=e.dataset))
+        if e.table == "IV" and runs.facts:
+            told = runs.scores[runs.scores.phi_mean.notna() & ~runs.scores.method.map(runs.is_oracle)]
+            level = runs.facts[0].setting.task.level
+            told = told[["image", "method", level, "phi_mean"]].rename(columns={level: "sigma"})
+            parts.append(told.assign(task=e.task, dataset=e.dataset))
     if not parts:
         return pd.DataFrame()
     table = pd.concat(parts, ignore_index=True).rename(columns={"method": "row"})
-    honest = [row for row, mine in table.groupby("row") if not oracle(str(row)) and mine.phi_mean.nunique() > 1]
-    return table[table.row.isin(honest)].reset_index(drop=True)
+    varying = table.groupby("row").phi_mean.transform("nunique") > 1
+    return table[varying].reset_index(drop=True)
 
 
 def correlations(table: pd.DataFrame, x: str, what: str) -> pd.DataFrame:
@@ -144,7 +115,7 @@ def write_analyses(out: Path, sources: Sources) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     quality = "PSNR of the prior alone [dB]"
     analyses = [
-        ("phi-prior-released", released_phi_against_prior(), "prior_psnr", quality, "task"),
+        ("phi-prior-released", released_phi_against_prior(sources), "prior_psnr", quality, "task"),
         ("phi-prior", phi_against_prior(sources), "prior_psnr", quality, "task"),
         ("phi-sigma", phi_against_sigma(sources), "sigma", "σ, 0–255 scale", "row"),
     ]

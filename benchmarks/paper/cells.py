@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.paper import released
 from benchmarks.paper.experiments import (
     BIGPRIOR,
     EXPERIMENTS,
@@ -20,9 +19,10 @@ from benchmarks.paper.experiments import (
     of_cell,
     published,
 )  # fmt: skip
-from benchmarks.paper.released import Floats
+from benchmarks.paper.released import ARRAYS, PHI, Floats, Release
 from benchmarks.paper.runs import Runs
-from benchmarks.statistics import bootstrap_interval
+from benchmarks.tables.statistics import bootstrap_interval
+from bigprior.phi.released import SET, TASK
 
 PUBLISHED, RECOMPUTED, REPRODUCED, RERUN, OURS = "published", "recomputed", "reproduced", "re-run", "our priors"
 ORIGINS = {
@@ -51,7 +51,18 @@ ABSENT = {
     "dncnn-authors": "the authors' own training of DnCNN, which is not released",
 }
 
-PASS, FAIL, UNAVAILABLE = "pass", "fail", "unavailable"
+EXCEEDS, FAILS, UNAVAILABLE = "exceeds", "fails", "unavailable"
+GOOD = {RECOMPUTED: "recomputed", REPRODUCED: "reproduced", RERUN: "re-run", OURS: EXCEEDS}
+"""Origin → the verdict of a cell that is as it must be."""
+VERDICTS = {
+    GOOD[RECOMPUTED]: "the published value, recomputed from their per-image arrays",
+    GOOD[REPRODUCED]: "the published value, computed here from their release",
+    GOOD[RERUN]: "the published value within the spread of draws, by the same method run here",
+    EXCEEDS: "our priors at or over the published value (LPIPS: at or under it)",
+    FAILS: "not as it must be",
+    UNAVAILABLE: "not there",
+}
+"""What a cell of the tables is, beside what was published: every word is counted apart."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,10 @@ class Check:
             return f"at most published {self.high:+g}".removesuffix(" +0")
         return f"±{self.high:g}" if self.low == -self.high else f"{self.low:+g}..{self.high:+g}"
 
-    def verdict(self, value: float, reference: float) -> str:
-        """Return pass or fail."""
+    def holds(self, value: float, reference: float) -> bool:
+        """Return whether a value is as it must be."""
         # Published numbers are decimals: half a unit of the fourth place is not a difference.
-        return PASS if self.low - 1e-9 <= value - reference <= self.high + 1e-9 else FAIL
+        return self.low - 1e-9 <= value - reference <= self.high + 1e-9
 
 
 ROUNDING = Check(-0.005, 0.005)
@@ -102,10 +113,12 @@ class Sources:
 
     Attributes:
         runs: our stored runs.
-        reproduced: scores of `released.reproduce`, and the reasons for the rows that are missing.
+        release: the authors' arrays.
+        reproduced, reasons: what `reproduction.reproduce` returns.
     """
 
     runs: Mapping[Experiment, Runs]
+    release: Release
     reproduced: pd.DataFrame
     reasons: Mapping[str, str]
 
@@ -113,13 +126,13 @@ class Sources:
 def scores(sources: Sources, origin: str, method: str, e: Experiment, metric: str) -> tuple[Floats | None, str]:
     """Return the scores of one experiment in the order of its images, or None and why they are not there."""
     if origin == RECOMPUTED:
-        if (method, metric) not in released.ARRAYS:
+        if (method, metric) not in ARRAYS:
             return None, "no array of it was released"
-        found = released.scores(e, method, metric)
+        found = sources.release.scores(e, method, metric)
         return found, "" if found is not None else "net_data is not on this machine (RESTORATION_MIRROR, or a network)"
     if origin == REPRODUCED:
         row = RELEASED_ROWS.get(method, "")
-        if not row or e.run != "colorize-lsun-bedroom":
+        if not row or (e.task, e.dataset) != (TASK, SET):
             return None, "inversions were released for colorization of bedrooms alone"
         mine = sources.reproduced[sources.reproduced.row == row]
         return (mine[metric].to_numpy(), "") if len(mine) else (None, sources.reasons.get(row, "not stored"))
@@ -160,13 +173,16 @@ def paper_cells(sources: Sources, table: str) -> pd.DataFrame:
             line = base | {"row": label, "origin": origin, "tolerance": str(rule), "verdict": UNAVAILABLE}
             line["note"] = reason
             if values is not None:
-                line |= summary(values) | {"verdict": rule.verdict(float(values.mean()), float(row["value"]))}
+                good = rule.holds(float(values.mean()), float(row["value"]))
+                line |= summary(values) | {"verdict": GOOD[origin] if good else FAILS}
             lines.append(line)
     return pd.DataFrame(lines)
 
 
 def suite_cells(sources: Sources, table: str) -> pd.DataFrame:
     """Return one line per row of the suite, set and metric of a table: mean, interval and paired differences.
+
+    `oracle` is True of an oracle row.
 
     Differences of the headline metric are over the same images: to the released per-image scores of the paper's
     BIGPrior (`released_*`; other noise or masks where they are random), and to our `bigprior` row (`bigprior_*`; the
@@ -187,6 +203,7 @@ def suite_cells(sources: Sources, table: str) -> pd.DataFrame:
                 line = {
                     "table": table, "task": first.task, "metric": metric, "row": label, "origin": RERUN,
                     "dataset": first.dataset if len(group) == 1 else MEAN_OF_3,
+                    "oracle": any(sources.runs[e].is_oracle(label) for e in group),
                 }  # fmt: skip
                 line |= summary(values)
                 if metric == first.headline:
@@ -265,16 +282,17 @@ class Anchor:
 
     @property
     def verdict(self) -> str:
-        """Pass or fail."""
-        return PASS if abs(self.value - self.expected) <= self.tolerance else FAIL
+        """What the number is, as of a cell."""
+        return GOOD[REPRODUCED] if abs(self.value - self.expected) <= self.tolerance else FAILS
 
 
-def anchors(reproduced: pd.DataFrame) -> list[Anchor]:
+def anchors(sources: Sources) -> list[Anchor]:
     """Return the numbers that the reproduction of bedroom colorization must give; none if it has not been made."""
-    fused, prior = (reproduced[reproduced.row == RELEASED_ROWS[method]] for method in (BIGPRIOR, MGAN))
+    every = sources.reproduced
+    fused, prior = (every[every.row == RELEASED_ROWS[method]] for method in (BIGPRIOR, MGAN))
     if fused.empty or prior.empty:
         return []
-    experiment = of_cell("colorize", "lsun-bedroom")[0]
+    experiment = of_cell(TASK, SET)[0]
     found = [
         Anchor("mean PSNR of unclamped floats, fused", float((-10 * np.log10(fused.mse_float)).mean()), 23.0839, 5e-5),
         Anchor("mean PSNR of unclamped floats, prior", float((-10 * np.log10(prior.mse_float)).mean()), 22.2908, 5e-5),
@@ -284,9 +302,9 @@ def anchors(reproduced: pd.DataFrame) -> list[Anchor]:
     ]
     for name, column, mine, tolerance in (
         ("MSE", "mse_float", fused, 1e-6), ("MSE_GAN", "mse_float", prior, 1e-6), ("AUC", "auc_float", fused, 2e-3),
-        ("AUC_GAN", "auc_float", prior, 2e-3), (released.PHI, "phi_mean", fused, 1e-6),
+        ("AUC_GAN", "auc_float", prior, 2e-3), (PHI, "phi_mean", fused, 1e-6),
     ):  # fmt: skip
-        stored = released.array(experiment, name)
+        stored = sources.release.array(experiment, name)
         if stored is not None:
             largest = float(np.abs(mine[column].to_numpy() - stored).max())
             found.append(Anchor(f"largest difference per image to the released {name}.npy", largest, 0.0, tolerance))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from datasets.errors import SuiteError
 
-from benchmarks.published import FOLDER
+if TYPE_CHECKING:
+    import pandas as pd
 
-PUBLISHED = FOLDER / "bigprior_tables.csv"
 TABLES = ("I", "II", "III", "IV")
 SETS = ("bedroom", "church", "conference")
 MEAN_OF_3 = "lsun-mean-of-3"
@@ -25,10 +26,10 @@ class Experiment:
 
     Attributes:
         table: the paper's table that reports it.
-        task: as the published file has it; our task and its arguments are in `run`.
+        task: as the published file has it; our task and its arguments are those of the committed run.
         dataset: the set, here and in the published file.
         released: folder of its arrays in the release.
-        run: folder in `results/`, and name in `benchmarks.regenerate.RUNS`, of our run of it.
+        run: our committed run of it, a folder in `results/`.
         headline: the metric that its differences are reported in.
         random: True if noise or masks are drawn, so that a seed matters.
     """
@@ -50,14 +51,14 @@ class Experiment:
 def _experiments() -> tuple[Experiment, ...]:
     found = []
     for s in SETS[:2]:
-        found.append(Experiment("I", "colorize", f"lsun-{s}", f"col_{s}_1", f"colorize-lsun-{s}", "auc", False))
+        found.append(Experiment("I", "colorize", f"lsun-{s}", f"col_{s}_1", f"colorize/lsun-{s}", "auc", False))
     for s in SETS:
-        run = f"inpaint-center-lsun-{s}"
+        run = f"inpaint-center/lsun-{s}"
         found.append(Experiment("II", "inpaint-center", f"lsun-{s}", f"inpcrop_{s}_1", run, random=False))
     for s in SETS:
-        found.append(Experiment("III", "inpaint-random", f"lsun-{s}", f"inpvar_{s}_1", f"inpaint-random-lsun-{s}"))
+        found.append(Experiment("III", "inpaint-random", f"lsun-{s}", f"inpvar_{s}_1", f"inpaint-random/lsun-{s}"))
     for s in SETS:
-        found.append(Experiment("IV", "denoise-5-50", f"lsun-{s}", f"denblind_{s}_1", f"denoise-blind-lsun-{s}"))
+        found.append(Experiment("IV", "denoise-5-50", f"lsun-{s}", f"denblind_{s}_1", f"denoise/lsun-{s}-sigma5-50"))
     return tuple(found)
 
 
@@ -71,6 +72,17 @@ def of_cell(task: str, dataset: str) -> list[Experiment]:
 
 
 def published(table: str) -> pd.DataFrame:
-    """Return the published cells of a table: columns table, task, dataset, method, metric, value, note."""
-    cells = pd.read_csv(PUBLISHED)
+    """Return the published cells of a table: columns table, task, dataset, method, metric, value, note.
+
+    Raises:
+        SuiteError: the published figures are not there.
+    """
+    import pandas as pd  # takes long to load, and the command line reads the names above alone
+
+    from benchmarks.tables.published import published_folder
+
+    folder = published_folder()
+    if folder is None:
+        raise SuiteError("the published figures are not there: use a clone of the repository.")
+    cells = pd.read_csv(folder / "bigprior_tables.csv")
     return cells[cells.table == table].reset_index(drop=True)

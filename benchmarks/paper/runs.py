@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from benchmarks.environment import ROOT
+from benchmarks.folder.provenance import ROOT
+from benchmarks.folder.run_folder import RunFolder
 from benchmarks.paper.experiments import EXPERIMENTS, Experiment
-from benchmarks.plan import read_run
-from benchmarks.records import RecordFile, frame
-from benchmarks.regenerate import RUNS
+from benchmarks.paper.places import Places
+from benchmarks.regenerate import arguments_of
 from benchmarks.rows import Row, available, select
-from benchmarks.run import parser
-from benchmarks.session import run
-from datasets.task import get_task
-from methods.registry import methods
+from benchmarks.session import requests, run
+from datasets.errors import SuiteError
 
 SEEDS = (0, 1, 2, 3, 4)
 """Draws of noise and masks. Seed 0 is the main run's; the others are made for `DRAWN` alone."""
@@ -28,82 +26,71 @@ DRAWN = (
     "bigprior", "bigprior-prior",
 )  # fmt: skip
 """Quick rows whose spread over the draws is shown, those of them that are there and run on the task."""
-DRAWS = "draws"
 IMAGES = 50
 """Test images of every experiment."""
 
 
-def folders(out: Path, experiment: Experiment) -> dict[str, Path]:
-    """Where the main run is, by kind of device: one of the committed runs, and what was run on a GPU beside it."""
-    return {"cpu": ROOT / "results" / experiment.run, "cuda": out / "cuda" / experiment.run}
-
-
-def draw_folder(out: Path, experiment: Experiment, seed: int) -> Path:
-    """Where the run of another draw is."""
-    return out / DRAWS / f"{experiment.run}-seed{seed}"
-
-
-def make_main(out: Path, experiment: Experiment, chosen: str | None = None, device: str = "cpu") -> None:
+def make_main(places: Places, experiment: Experiment, chosen: str | None = None, device: str = "cpu") -> None:
     """Do what is missing of the main run of an experiment.
 
     Args:
-        out: folder of the tables.
-        chosen: 'all', or names of methods separated by commas; {set} in a name stands for bedroom and so on. None: the
+        places: where is read and written.
+        experiment: which.
+        chosen: 'all', or specs of methods separated by commas; {set} in a name stands for bedroom and so on. None: the
             rows of the committed run.
         device: cpu, cuda or cuda:N.
 
     Raises:
         SuiteError: a method or the images are not there.
     """
-    folder = folders(out, experiment)[device.split(":")[0]]
-    if chosen is None:
-        chosen = parser().parse_args(RUNS[experiment.run].split()).methods
-    _make(experiment, folder, chosen.format(set=experiment.short), 0, device)
+    arguments = arguments_of(experiment.run)
+    text = arguments.methods if chosen is None else chosen.replace("{set}", experiment.short)
+    _make(arguments, places.main(experiment), places.new_main(experiment, device), text, 0, device)
 
 
-def make_draws(out: Path, experiment: Experiment) -> None:
+def make_draws(places: Places, experiment: Experiment) -> None:
     """Do what is missing of the other draws of an experiment with random degradations."""
     if not experiment.random:
         return
-    runnable = {row.label for row in available(_task(experiment))[0]}
-    chosen = ",".join(name for name in DRAWN if name in runnable)
+    arguments = arguments_of(experiment.run)
+    labels = {row.label for row in available(requests(arguments)[0].task)[0]}
+    chosen = ",".join(name for name in DRAWN if name in labels)
     for seed in SEEDS[1:]:
-        _make(experiment, draw_folder(out, experiment, seed), chosen, seed, "cpu")
+        folders = places.draws(experiment, seed)
+        _make(arguments_of(experiment.run), folders, folders[-1], chosen, seed, "cpu")
 
 
-def _task(experiment: Experiment) -> Any:
-    arguments = parser().parse_args(RUNS[experiment.run].split())
-    return get_task(arguments.task, **({} if arguments.sigma is None else {"sigma": arguments.sigma}))
-
-
-def _make(experiment: Experiment, folder: Path, chosen: str, seed: int, device: str) -> None:
-    rows = {row.label for row in select(_task(experiment), chosen, device)[0]}
-    if rows <= _finished(folder):
+def _make(arguments: Namespace, stored: Sequence[Path], into: Path, text: str, seed: int, device: str) -> None:
+    """Run in a folder those rows that no folder has."""
+    rows = select(requests(arguments)[0].task, text, device)[0]
+    done = {label for folder in stored for label in _finished(RunFolder(folder))}
+    missing = [row for row in rows if row.label not in done]
+    if not missing:
         return  # reading the images to learn that nothing is missing would take longer than the tables
-    os.chdir(ROOT)  # so that run.json holds a path that means the same in every clone
-    where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
-    extra = ["--methods", chosen, "--seed", str(seed), "--device", device, "--out", str(where)]
-    run(parser().parse_args([*RUNS[experiment.run].split(), *extra]))
+    # In a clone run.json holds a path that means the same in every other.
+    where = into.relative_to(ROOT) if into.is_relative_to(ROOT) else into
+    vars(arguments).update(methods=_specs(missing), seed=seed, device=device, out=where)
+    with chdir(ROOT):
+        run(requests(arguments)[0])
 
 
-def _finished(folder: Path) -> set[str]:
+def _specs(rows: Iterable[Row]) -> str:
+    return ",".join(row.label if _means_itself(row) else f"{row.label}={row.spec}" for row in rows)
+
+
+def _means_itself(row: Row) -> bool:
+    try:
+        return Row.parse(row.label).spec == row.spec
+    except SuiteError:
+        return False
+
+
+def _finished(folder: RunFolder) -> set[str]:
     """The rows of a stored run that have a record without an error of every image."""
-    if not (folder / "run.json").exists():
+    if not folder.exists():
         return set()
-    images = read_run(folder)["images"]
-    done = _records(folder)
-    counts = done[done.error == ""].groupby("method").image.nunique()
-    return set(counts.index[counts == len(images)])
-
-
-@cache
-def _cached(folder: Path, modified: int) -> pd.DataFrame:
-    return RecordFile(folder / "records.csv").load().frame()
-
-
-def _records(folder: Path) -> pd.DataFrame:
-    path = folder / "records.csv"
-    return _cached(folder, path.stat().st_mtime_ns if path.exists() else 0)
+    counts = folder.finished.groupby("method").image.nunique()
+    return set(counts.index[counts == len(folder.facts.images)])
 
 
 class Runs:
@@ -111,50 +98,50 @@ class Runs:
 
     Attributes:
         scores: one row per image × method of the main run, without errors.
-        facts: of its run.json, by kind of device; empty if the experiment has not been run.
+        facts: of the folders that hold it; empty if the experiment has not been run.
     """
 
-    def __init__(self, experiment: Experiment, out: Path) -> None:
-        self.experiment, self._out = experiment, out
-        there = {kind: f for kind, f in folders(out, experiment).items() if (f / "run.json").exists()}
-        self.facts = {kind: read_run(folder) for kind, folder in there.items()}
-        parts = [_without_errors(_records(folder)) for folder in there.values()]
-        self.scores = pd.concat(parts, ignore_index=True) if parts else frame([])
+    def __init__(self, experiment: Experiment, places: Places) -> None:
+        self.experiment, self._places = experiment, places
+        there = [folder for path in places.main(experiment) if (folder := RunFolder(path)).exists()]
+        self.facts = [folder.facts for folder in there]
+        parts = [folder.finished for folder in there]
+        # A row that two folders have is that of the first.
+        self.scores = (
+            pd.concat(parts, ignore_index=True).drop_duplicates(["image", "method"], ignore_index=True)
+            if parts
+            else pd.DataFrame(columns=["image", "method"])
+        )
 
     def values(self, method: str, metric: str) -> pd.Series | None:
         """Return the scores of a row by image, or None if the row misses an image or was not run."""
-        mine = self.scores[self.scores.method == method].drop_duplicates("image").set_index("image")[metric].dropna()
-        wanted = [image for facts in self.facts.values() for image in facts["images"]][:IMAGES]
-        return mine.reindex(wanted) if wanted and len(mine) == IMAGES and set(wanted) == set(mine.index) else None
+        if metric not in self.scores:
+            return None
+        mine = self.scores[self.scores.method == method].set_index("image")[metric].dropna()
+        wanted = list(dict.fromkeys(image for facts in self.facts for image in facts.images))
+        return mine.reindex(wanted) if len(wanted) == IMAGES and set(wanted) == set(mine.index) else None
 
     def methods(self) -> list[str]:
         """Labels of the rows of the main run that have every image."""
         return [m for m in dict.fromkeys(self.scores.method) if self.values(m, self.experiment.headline) is not None]
 
+    def is_oracle(self, label: str) -> bool:
+        """True of an oracle row."""
+        return any(facts.is_oracle(label) for facts in self.facts)
+
     def draws(self, metric: str) -> pd.DataFrame:
         """Return the mean over the images of every draw: columns method, seed, value. Rows of `DRAWN` alone."""
-        found = []
+        found: dict[tuple[str, int], float] = {}
         for seed in SEEDS if self.experiment.random else ():
-            main = folders(self._out, self.experiment)["cpu"]
-            folder = main if seed == 0 else draw_folder(self._out, self.experiment, seed)
-            if not (folder / "run.json").exists():
-                continue
-            done = _without_errors(_records(folder))
-            for method, mine in done[done.method.isin(DRAWN)].groupby("method"):
-                found.append({"method": method, "seed": seed, "value": mine[metric].mean()})
-        return pd.DataFrame(found, columns=["method", "seed", "value"])
+            for folder in (RunFolder(path) for path in self._places.draws(self.experiment, seed)):
+                if folder.exists():
+                    done = folder.finished
+                    for method, mine in done[done.method.isin(DRAWN)].groupby("method"):
+                        found.setdefault((str(method), seed), float(mine[metric].mean()))
+        lines = [{"method": method, "seed": seed, "value": value} for (method, seed), value in found.items()]
+        return pd.DataFrame(lines, columns=["method", "seed", "value"])
 
 
-def _without_errors(records: pd.DataFrame) -> pd.DataFrame:
-    return records[records.error == ""]
-
-
-def every(out: Path) -> dict[Experiment, Runs]:
+def every(places: Places) -> dict[Experiment, Runs]:
     """The stored runs of all experiments."""
-    return {experiment: Runs(experiment, out) for experiment in EXPERIMENTS}
-
-
-def oracle(label: str) -> bool:
-    """True if a row is told what is hidden from the others."""
-    row = Row.parse(label)
-    return row.true_sigma or (row.method in methods() and row.oracle)
+    return {experiment: Runs(experiment, places) for experiment in EXPERIMENTS}

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.paper.cells import ORIGINS, PUBLISHED, REPRODUCED, UNAVAILABLE, Anchor
+from benchmarks.paper.cells import FAILS, ORIGINS, PUBLISHED, REPRODUCED, UNAVAILABLE, VERDICTS, Anchor
 from benchmarks.paper.experiments import EXPERIMENTS, OWN_DATA
-from benchmarks.paper.released import ROWS
-from benchmarks.paper.runs import SEEDS, oracle
-from benchmarks.protocol import get_protocol
-from benchmarks.summary import TEX
+from benchmarks.paper.networks import ROWS
+from benchmarks.paper.runs import SEEDS
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.tables import escape
+from benchmarks.tables.column import fixed, head_of, interval
+from benchmarks.tables.render import markdown_table
 
 TITLES = {
     "I": "Table I: colorization",
@@ -26,6 +28,12 @@ REPLAY = (
     "images cannot be replayed. Ours are seeded; rows of the two sides share the 50 test images, not the pixels that "
     "were degraded."
 )
+NETWORK_DIGITS = {
+    "auc": 2, "psnr": 2, "lpips": 4, "psnr_float": 4, "phi_mean": 5, "phi_mean_u8": 3, "phi_outside": 4,
+}  # fmt: skip
+"""Columns of the table of φ-networks, and their digits."""
+PARTS = ("difference", "low", "high")
+"""Endings of the columns of a paired difference."""
 SAME = "This degradation is not random: the paper's rows and ours are of the same degraded images."
 
 
@@ -35,35 +43,38 @@ def columns_of(cells: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _head(dataset: str, metric: str) -> str:
-    m = get_protocol("paper").metric(metric)
-    unit = f" {m.unit}" if m.unit else ""
-    return f"{dataset.removeprefix('lsun-')} {m.title}{unit} {'↑' if m.higher_is_better else '↓'}"
+    return f"{dataset.removeprefix('lsun-')} {head_of(get_protocol('paper').measure(metric))}"
 
 
-def _cell(line: Mapping[Any, Any] | None, interval: bool) -> str:
-    if line is None or np.isnan(line["value"]):
+def _cell(line: Mapping[Any, Any] | None, ends: bool) -> str:
+    if line is None:
         return ""
-    digits = get_protocol("paper").metric(line["metric"]).decimals
-    text = f"{line['value']:.{digits}f}"
-    if interval and not np.isnan(line.get("low", np.nan)):
-        text += f" [{line['low']:.{digits}f}, {line['high']:.{digits}f}]"
-    return text
+    digits = get_protocol("paper").measure(line["metric"]).decimals
+    said = interval(line.get("low", np.nan), line.get("high", np.nan), digits) if ends else ""
+    return f"{fixed(line['value'], digits)} {said}".rstrip()
 
 
-def _grid(cells: pd.DataFrame, columns: Sequence[tuple[str, str]], interval: bool) -> list[list[str]]:
+def _difference(line: Mapping[Any, Any] | None, name: str) -> str:
+    """A paired difference and its interval, where there is one."""
+    mean, low, high = (np.nan if line is None else line.get(f"{name}_{part}", np.nan) for part in PARTS)
+    return f"{fixed(mean, 2, signed=True)} {interval(low, high, 2, signed=True)}".strip()
+
+
+def _grid(cells: pd.DataFrame, columns: Sequence[tuple[str, str]], ends: bool) -> list[list[str]]:
     """One printed line per (row, origin) that has a value."""
     there = cells[cells.value.notna()]
     grid = []
     for (row, origin), mine in there.groupby(["row", "origin"], sort=False):
         found = {(line["dataset"], line["metric"]): line for line in mine.to_dict("records")}
-        name = f"{row} (oracle)" if oracle(str(row)) else str(row)
-        grid.append([name, str(origin), *(_cell(found.get(column), interval) for column in columns)])
+        name = f"{row} (oracle)" if "oracle" in mine and mine.oracle.any() else str(row)
+        grid.append([name, str(origin), *(_cell(found.get(column), ends) for column in columns)])
     return grid
 
 
 def _markdown(head: Sequence[str], grid: Sequence[Sequence[str]], left: int = 1) -> str:
-    rule = "| " + " | ".join(["---"] * left + ["---:"] * (len(head) - left)) + " |"
-    return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(line) + " |" for line in grid)])
+    """A table whose first columns are text."""
+    lines = [[escape.markdown(cell) for cell in line] for line in grid]
+    return markdown_table([escape.markdown(name) for name in head], lines, [n < left for n in range(len(head))])
 
 
 def to_markdown(
@@ -80,7 +91,7 @@ def to_markdown(
     random = any(e.random for e in EXPERIMENTS if e.table == table)
     parts = [f"# {TITLES[table]}", REPLAY if random else SAME]
     parts.append("## The paper's rows")
-    parts.append(_markdown(["row", "origin", *heads], _grid(paper, columns, interval=False), left=2))
+    parts.append(_markdown(["row", "origin", *heads], _grid(paper, columns, ends=False), left=2))
     used = [origin for origin in ORIGINS if origin in set(paper.origin[paper.value.notna()])]
     parts.append("\n".join(f"- **{origin}**: {ORIGINS[origin]}." for origin in used))
     parts.append(_missing(paper))
@@ -94,11 +105,12 @@ def to_markdown(
         first = suite.metric.iloc[0]
         order = suite[suite.metric == first].groupby("row").value.mean().sort_values(ascending=False).index
         sorted_suite = suite.set_index("row").loc[[r for r in order if r in set(suite.row)]].reset_index()
-        grid = [[line[0], *line[2:]] for line in _grid(sorted_suite, ours, interval=True)]
+        grid = [[line[0], *line[2:]] for line in _grid(sorted_suite, ours, ends=True)]
         parts.append(_markdown(["row", *(_head(*column) for column in ours)], grid))
         parts.append(
             "Mean over all 50 test images of a set, as the paper's, [95% bootstrap interval]; nearly exact images (a "
-            "gray photograph in colorization) are not left out here. (oracle): told what is hidden from the others."
+            "gray photograph in colorization) are not left out here. (oracle): an oracle row, told the true σ or the "
+            "clean image."
         )
         parts += _differences(sorted_suite)
     if not draws.empty:
@@ -114,12 +126,8 @@ def _networks(networks: pd.DataFrame) -> list[str]:
              "AuC − released", "PSNR − released"]  # fmt: skip
     grid = []
     for line in networks.to_dict("records"):
-        cells = [f"{line['auc']:.2f}", f"{line['psnr']:.2f}", _number(line["lpips"], 4), f"{line['psnr_float']:.4f}"]
-        cells += [_number(line["phi_mean"], 5), _number(line["phi_mean_u8"], 3), _number(line["phi_outside"], 4)]
-        for metric in ("auc", "psnr"):
-            mean, low, high = (line.get(f"{metric}_{part}", np.nan) for part in ("difference", "low", "high"))
-            cells.append("" if np.isnan(mean) else f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]")
-        grid.append([line["row"], *cells])
+        cells = [fixed(line[name], digits) for name, digits in NETWORK_DIGITS.items()]
+        grid.append([line["row"], *cells, _difference(line, "auc"), _difference(line, "psnr")])
     listed = "\n".join(f"- **{row}**: {what}." for row, what in ROWS.items() if row in set(networks.row))
     return [
         "## φ-networks on the released inversions, 50 bedrooms",
@@ -128,10 +136,6 @@ def _networks(networks: pd.DataFrame) -> list[str]:
         "in the authors' notebook. Differences: paired, mean [95% bootstrap interval].",
         listed,
     ]
-
-
-def _number(value: float, digits: int) -> str:
-    return "" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def _missing(paper: pd.DataFrame) -> str:
@@ -161,11 +165,7 @@ def _differences(suite: pd.DataFrame) -> list[str]:
         grid = []
         for row, mine in there.groupby("row", sort=False):
             found = {(line["dataset"], line["metric"]): line for line in mine.to_dict("records")}
-            cells = [
-                f"{line[column]:+.2f} [{line[f'{name}_low']:+.2f}, {line[f'{name}_high']:+.2f}]" if line else ""
-                for line in (found.get(c) for c in columns)
-            ]
-            grid.append([str(row), *cells])
+            grid.append([str(row), *(_difference(found.get(c), name) for c in columns)])
         parts.append(f"## {title}")
         parts.append(_markdown(["row", *(_head(*c).rsplit(" ", 1)[0] for c in columns)], grid))
     if parts:
@@ -182,7 +182,10 @@ def _spread(draws: pd.DataFrame) -> list[str]:
             line = found.get(dataset)
             text = ""
             if line is not None:
-                text = f"{line['value']:.2f} ± {line['deviation']:.2f} ({line['least']:.2f}–{line['most']:.2f})"
+                mean, deviation, least, most = (
+                    fixed(line[name], 2) for name in ("value", "deviation", "least", "most")
+                )
+                text = f"{mean} ± {deviation} ({least}–{most})"
                 text += "" if line["draws"] == len(SEEDS) else f", {line['draws']} draws"
             cells.append(text)
         grid.append([str(row), *cells])
@@ -212,17 +215,28 @@ def _provenance(table: str, provenance: Mapping[str, Any]) -> str:
 def to_latex(table: str, paper: pd.DataFrame, suite: pd.DataFrame) -> str:
     """The table in LaTeX (booktabs): the paper's rows by origin, then the suite's; intervals are in the CSV."""
     columns = [c for c in columns_of(paper) if not c[0].endswith(OWN_DATA)]
-    body = _grid(paper[~paper.dataset.str.endswith(OWN_DATA)], columns, interval=False)
+    body = _grid(paper[~paper.dataset.str.endswith(OWN_DATA)], columns, ends=False)
     if not suite.empty:
-        body += [[], *_grid(suite, columns, interval=False)]
+        body += [[], *_grid(suite, columns, ends=False)]
     heads = ["row", "origin", *(_head(*c) for c in columns)]
     lines = [r"% requires \usepackage{booktabs}", r"\begin{table*}", r"\centering", r"\small"]
     lines += [rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}", r"\toprule"]
-    lines += [" & ".join(h.translate(TEX) for h in heads) + r" \\", r"\midrule"]
-    lines += [" & ".join(c.translate(TEX) for c in line) + r" \\" if line else r"\midrule" for line in body]
+    lines += [" & ".join(escape.latex(h) for h in heads) + r" \\", r"\midrule"]
+    lines += [" & ".join(escape.latex(c) for c in line) + r" \\" if line else r"\midrule" for line in body]
     random = any(e.random for e in EXPERIMENTS if e.table == table)
-    caption = f"{TITLES[table]}. {REPLAY if random else SAME}".translate(TEX)
+    caption = escape.latex(f"{TITLES[table]}. {REPLAY if random else SAME}")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table*}"]) + "\n"
+
+
+def tally(paper: pd.DataFrame, anchors: Sequence[Anchor]) -> list[str]:
+    """One line per verdict: how many cells have it, the word, and what it means; then the numbers of `anchors`."""
+    counts = {verdict: int((paper.verdict == verdict).sum()) for verdict in VERDICTS}
+    width = max(len(str(count)) for count in counts.values())
+    lines = [f"{counts[verdict]:{width}} {verdict:11}  {what}" for verdict, what in VERDICTS.items()]
+    if anchors:
+        good = sum(anchor.verdict != FAILS for anchor in anchors)
+        lines.append(f"Of the numbers that the reproduction must give, {good} of {len(anchors)} are as they must be.")
+    return lines
 
 
 def verification(paper: pd.DataFrame, anchors: Sequence[Anchor]) -> list[str]:

@@ -38,17 +38,19 @@ from benchmarks.reliance.drawing import (
     lines,
     method_labels,
 )
-from benchmarks.rows import Row
-from benchmarks.statistics import bootstrap_interval
+from benchmarks.tables.statistics import bootstrap_interval
+from datasets.operators import Luma
+from datasets.task import Task
 
 MOST_MAPS = 6
 RANGE = 0.5
 """Of the colours of a difference."""
 
 
-def _coordinates(maps: Maps, task: str) -> float:
-    """The share of the coordinates of an image that was observed."""
-    return 1 / 3 if task == "colorize" else float(maps["observed"].mean())
+def _coordinates(maps: Maps, task: Task) -> float:
+    """The share of the coordinates of an image that was observed: of a luma, one of three."""
+    observed = float(maps["observed"].mean())
+    return observed / 3 if issubclass(task.problem.operator, Luma) else observed
 
 
 def declared_implied(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
@@ -65,7 +67,7 @@ def declared_implied(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
                 value |= {
                     "frozen": frozen,
                     "gap": gap,
-                    "gap_observed": gap / _coordinates(maps, run.facts["task"]),
+                    "gap_observed": gap / _coordinates(maps, run.task),
                     "map_gap": float(np.abs(maps["frozen"] - maps["implied"]).mean()),
                     "check": abs(line["phi_mean"] - frozen),
                 }
@@ -97,7 +99,7 @@ def reliance_maps(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
     """Declared and implied maps of one image; the figure has the methods whose maps differ most."""
     found: dict[tuple[str, str], list[tuple[str, Maps]]] = {}
     for run, method, image, maps in runs.measured:
-        if "frozen" in maps and not Row.parse(method).true_sigma:
+        if "frozen" in maps and not run.folder.facts.is_oracle(method):
             found.setdefault((run.label, image), []).append((method, maps))
     if not found:
         raise Missing("no method here says its φ and has maps: run one with --reliance (bigprior, nlm, …)")

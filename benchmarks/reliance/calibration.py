@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from benchmarks.paper.analyses import pearson
 from benchmarks.reliance.data import Floats, Maps, Missing, Runs
 from benchmarks.reliance.drawing import BACKGROUND, KINDS, method_labels, panels
+from benchmarks.tables.correlation import pearson
 
 BINS = 10
 CONSTANT = 1e-2

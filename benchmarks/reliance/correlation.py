@@ -1,12 +1,13 @@
-"""Mean φ of an image against its noise level, and against the quality of the prior.
+"""Mean φ of an image against its level (σ in denoising), and against the quality of the prior.
 
-r is Pearson's, ρ Spearman's, each with a 95% percentile bootstrap interval over images. A sound φ rises with σ (worse
-data) and with the prior's PSNR (a better belief).
+r is Pearson's, ρ Spearman's, each with a 95% percentile bootstrap interval over images. A sound φ rises with the level
+(worse data) and with the prior's PSNR (a better belief).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from benchmarks.paper.analyses import pearson, pearson_interval
 from benchmarks.reliance.calibration import CONSTANT
 from benchmarks.reliance.data import Missing, Runs
 from benchmarks.reliance.drawing import BACKGROUND, KINDS, method_labels, panels
+from benchmarks.tables.correlation import pearson, pearson_interval
+
+WIDTH = 32
+"""Letters under a panel."""
 
 
 def _correlations(images: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -39,7 +43,12 @@ def _correlations(images: pd.DataFrame, x: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _draw(images: pd.DataFrame, found: pd.DataFrame, x: str, label: str) -> Figure:
+def _draw(images: pd.DataFrame, found: pd.DataFrame, x: str, label: Callable[[str], str]) -> Figure:
+    """A panel per run and method.
+
+    Args:
+        label: label of a run → label of the axis of x.
+    """
     images = images.assign(panel=method_labels(images))
 
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
@@ -51,7 +60,7 @@ def _draw(images: pd.DataFrame, found: pd.DataFrame, x: str, label: str) -> Figu
                 if kind in told.index and np.isfinite(told.pearson[kind]):
                     axis.annotate(f"r = {told.pearson[kind]:+.2f}", (0.97, 0.04 + 0.1 * place), ha="right",
                                   xycoords="axes fraction", color=colour, fontsize=7, bbox=BACKGROUND)  # fmt: skip
-        axis.set(xlabel=label, ylabel="mean φ")
+        axis.set(xlabel=fill(label(mine.run.iloc[0]), WIDTH), ylabel="mean φ")
 
     return panels(images, "panel", draw)
 
@@ -69,15 +78,16 @@ def _varying(images: pd.DataFrame) -> pd.DataFrame:
     return images[(grouped.transform("max") - grouped.transform("min") > CONSTANT).any(axis=1)]
 
 
-def phi_against_sigma(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
-    """Every method that says its φ, or whose implied φ was measured, in runs where σ varies."""
+def phi_against_level(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
+    """Every method that says its φ, or whose implied φ was measured, in runs where the task's level varies."""
     images = _images(runs)
-    images = images[images.sigma.notna()]
-    images = _varying(images[images.groupby(["run", "method"]).sigma.transform("nunique") > 1])
+    images = images[images.level.notna()]
+    images = _varying(images[images.groupby(["run", "method"])["level"].transform("nunique") > 1])
     if images.empty:
-        raise Missing("σ does not vary in these runs: give a blind one (--task denoise --sigma 5:50)")
-    found = _correlations(images, "sigma")
-    return found, lambda: _draw(images, found, "sigma", "σ, 0–255 scale")
+        raise Missing("the level does not vary in these runs: give a blind one (--task denoise --sigma 5:50)")
+    found = _correlations(images, "level")
+    titles = {run.label: run.task.level_title for run in runs.runs}
+    return found, lambda: _draw(images, found, "level", titles.__getitem__)
 
 
 def phi_against_prior(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
@@ -93,4 +103,4 @@ def phi_against_prior(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
     if images.empty:
         raise Missing("no method here has a φ that differs between images")
     found = _correlations(images, "prior_psnr")
-    return found, lambda: _draw(images, found, "prior_psnr", "PSNR of the prior alone [dB]")
+    return found, lambda: _draw(images, found, "prior_psnr", lambda _: "PSNR of the prior alone [dB]")

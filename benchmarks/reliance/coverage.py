@@ -2,7 +2,7 @@
 
 The risk at coverage c is the mean squared error of the share c of blocks with the lowest φ, over the risk of all. The
 oracle gives up the largest errors first. AUSE is the area between the two curves (the area under the sparsification
-error), 0 for a φ that orders blocks as their errors do; `area_random` is the same area of a φ that knows nothing, and
+error), 0 for a φ that orders blocks as their errors do; `area_random` is the same area of a random φ, and
 `ause_lowest` that of giving up the lowest φ first: in denoising, where a method leans on the data because the prior
 fails (texture, edges), it is those that err. Blocks of equal φ count with their mean error, so their order does not
 matter.
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from benchmarks.reliance.calibration import phi_of
 from benchmarks.reliance.data import Floats, Missing, Runs
 from benchmarks.reliance.drawing import BACKGROUND, INK, KINDS, method_labels, panels
-from benchmarks.statistics import bootstrap_interval
+from benchmarks.tables.statistics import bootstrap_interval
 
 POINTS = 101
 HIGHEST = 3.0
@@ -41,7 +41,7 @@ def risk(order: Floats, error: Floats) -> Floats:
 
 
 def ause(phi: Floats, error: Floats) -> tuple[float, float]:
-    """Return the area of φ's curve over the oracle's, and that of a φ that knows nothing; (nan, nan) without error."""
+    """Return the area of φ's curve over the oracle's, and that of a random φ; (nan, nan) without error."""
     if not error.sum() > 0:
         return float("nan"), float("nan")
     best = risk(error, error)

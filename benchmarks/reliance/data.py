@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.plan import read_run
-from benchmarks.records import RecordFile
-from benchmarks.store import Store
+from benchmarks.folder.run_folder import RunFolder
 from datasets.errors import SuiteError
+from datasets.task import Task
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +25,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Maps:
-    """What was measured of one image × method; see `benchmarks.reliance.measure.Measurement` for the arrays.
+    """What was measured of one image × method; see `benchmarks.scores.reliance.Measurement` for the arrays.
 
     Attributes:
         arrays: maps (h,w) and numbers by name, float64.
@@ -56,35 +55,39 @@ class Maps:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its folder, the facts of run.json, and its records that are not errors."""
+    """One run: its folder, and its records that are not errors, with the task's level in column `level` (or NaN)."""
 
-    folder: Path
-    facts: dict[str, Any]
+    folder: RunFolder
     records: pd.DataFrame
+
+    @staticmethod
+    def read(path: Path) -> Run:
+        """Read a run.
+
+        Raises:
+            SuiteError: it is not the folder of a run, of another version, or holds no records.
+        """
+        folder = RunFolder(path)
+        level = folder.facts.setting.task.level
+        records = folder.finished
+        if records.empty:
+            raise SuiteError(f"{path} holds no records: run the benchmark first, with --reliance.")
+        return Run(folder, records.assign(level=records.get(level, np.nan)))
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.folder.facts.setting.task
 
     @property
     def label(self) -> str:
         """The run as figures name it: `denoise sigma=25, photos`."""
-        return f"{self.facts['label']}, {self.facts['dataset']}"
+        return f"{self.folder.facts.name}, {self.folder.facts.setting.dataset}"
 
     def maps(self, method: str, image: str) -> Maps | None:
         """The maps of an image × method, or None if there are none."""
-        arrays = Store(self.folder).read_reliance(method, image)
+        arrays = self.folder.pictures.read_reliance(method, image)
         return None if arrays is None else Maps({name: values.astype(float) for name, values in arrays.items()})
-
-
-def read_one(folder: Path) -> Run:
-    """Read a run.
-
-    Raises:
-        SuiteError: it is not the folder of a run, of another version, or holds no records.
-    """
-    facts = read_run(folder)
-    records = RecordFile(folder / "records.csv").load().frame()
-    records = records[records.error == ""].reset_index(drop=True)
-    if records.empty:
-        raise SuiteError(f"{folder} holds no records: run the benchmark first, with --reliance.")
-    return Run(folder, facts, records)
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ class Runs:
 
     @staticmethod
     def read(folders: Sequence[Path]) -> Runs:
-        """Read several runs; see `read_one` for what it raises."""
-        runs = Runs(tuple(read_one(folder) for folder in folders))
+        """Read several runs; see `Run.read` for what it raises."""
+        runs = Runs(tuple(Run.read(folder) for folder in folders))
         labels = [run.label for run in runs.runs]
         twice = {label for label in labels if labels.count(label) > 1}
         if twice:
@@ -109,8 +112,8 @@ class Runs:
                     f"{run.label}: {int((~measured).sum())} of {len(run.records)} records have no implied reliance: "
                     "run the same command again with --reliance."
                 )
-            store, keys = Store(run.folder), run.records[measured][["method", "image"]].to_numpy(dtype=str).tolist()
-            lost = [key for key in keys if not store.has_reliance(*key)]
+            keys = run.records[measured][["method", "image"]].to_numpy(dtype=str).tolist()
+            lost = [key for key in keys if not run.folder.pictures.has_reliance(*key)]
             if lost:
                 runs.notes.append(
                     f"{run.label}: {len(lost)} records have no maps, for instance {' on '.join(lost[0])}: "

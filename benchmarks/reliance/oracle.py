@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.paper.analyses import pearson
 from benchmarks.reliance.data import Floats, Maps, Missing, Runs
 from benchmarks.reliance.drawing import DECLARED, IMPLIED, INK, finished, lines, method_labels
+from benchmarks.tables.correlation import pearson
 
 LEAST = 1e-3
 """Smallest ‖f − g‖² of a block in which φ matters, 0–255 scale squared."""

@@ -21,8 +21,8 @@ from benchmarks.reliance.drawing import KINDS, SEPARATOR, panels
 
 
 def shift(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
-    """Mean φ, PSNR and AUSE of the implied φ of every method that is in at least two runs of a task."""
-    tasks = {run.label: run.facts["task"] for run in runs.runs}
+    """Mean φ, level, PSNR and AUSE of the implied φ of every method that is in at least two runs of a task."""
+    tasks = {run.label: run.task.name for run in runs.runs}
     if len(tasks) == len(set(tasks.values())):
         raise Missing("no task has two runs: give the folders of several, of other images or another σ")
     records = runs.records[runs.records[["phi_mean", "phi_implied"]].notna().any(axis=1)]
@@ -36,8 +36,9 @@ def shift(runs: Runs) -> tuple[pd.DataFrame, Callable[[], Figure]]:
             for r, m, _, maps in runs.measured
             if (r.label, m) == (run, method)
         ]
-        rows.append({"task": task, "method": method, "run": run, "sigma": mine.sigma.mean(),
-                     "declared": mine.phi_mean.mean(), "implied": mine.phi_implied.mean(), "psnr": mine.psnr.mean(),
+        rows.append({"task": task, "method": method, "run": run, "level": mine.level.mean(),
+                     "declared": mine.phi_mean.mean(), "implied": mine.phi_implied.mean(),
+                     "psnr": mine.psnr.mean() if "psnr" in mine else np.nan,
                      "ause": np.nanmean(areas) if np.isfinite(areas).any() else np.nan,
                      "images": len(mine)})  # fmt: skip
     return pd.DataFrame(rows), lambda: _draw(records)
@@ -47,10 +48,10 @@ def _draw(records: pd.DataFrame) -> Figure:
     several = records.task.nunique() > 1
     images = records.rename(columns={"phi_mean": "declared", "phi_implied": "implied"})
     images = images.assign(panel=images.method + (SEPARATOR + images.task if several else ""))
-    long = images.melt(["panel", "run", "image", "sigma"], list(KINDS), "kind", "phi").dropna(subset="phi")
+    long = images.melt(["panel", "run", "image", "level"], list(KINDS), "kind", "phi").dropna(subset="phi")
 
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
-        order = list(mine.groupby("run", sort=False).sigma.mean().sort_values(kind="stable").index)
+        order = list(mine.groupby("run", sort=False)["level"].mean().sort_values(kind="stable").index)
         mine = mine.assign(place=mine.run.map(order.index))
         for kind, colour in KINDS.items():
             part = mine[mine.kind == kind]

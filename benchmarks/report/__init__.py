@@ -1,8 +1,8 @@
 """The HTML report of one or several runs: one file that opens without a network.
 
 sources.py      which folders hold a run, and what is missing in them
-settings.py     which runs may stand side by side, and which are refused
+merge.py        which runs may stand side by side, and which are refused
 pictures.py     the images that a run kept, and how much of them fits
-columns.py      what the tables show
+data.py         what the page's script draws from
 page.py         all of it as one HTML file (templates/, static/)
 """

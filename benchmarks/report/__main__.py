@@ -33,15 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments.max_mb > 0:
         raise SuiteError(f"--max-mb {arguments.max_mb} is out of range: give more than 0.")
     # Imported here: a question for --help does not wait for torch.
-    from benchmarks.report.page import build
-    from benchmarks.report.settings import merge_settings
+    from benchmarks.report.merge import merge
+    from benchmarks.report.page import build, to_bytes
     from benchmarks.report.sources import read_sources
 
-    sources, missing = read_sources(arguments.folders)
+    runs, missing = read_sources(arguments.folders)
+    out = arguments.out or (Path("report.html") if len(runs) > 1 else runs[0].path / "report.html")
+    if out.is_symlink():
+        raise SuiteError(f"{out} is a link and is not written through: remove it, or choose another --out.")
     for reason in missing:
         print(f"warning: {reason}", file=sys.stderr)
-    page = build(merge_settings(sources), missing, arguments.max_mb * 1e6).encode()
-    out = arguments.out or (Path("report.html") if len(sources) > 1 else sources[0].folder / "report.html")
+    page = to_bytes(build(merge(runs), missing, arguments.max_mb * 1e6))
     write_atomically(out, page)
     print(f"Report: {out} ({len(page) / 1e6:.1f} MB, {time.monotonic() - began:.1f} s)")
     return 1 if missing else 0

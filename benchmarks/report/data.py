@@ -9,37 +9,40 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from benchmarks.metrics.base import Metric
-from benchmarks.pairs import undecided
-from benchmarks.report.columns import kinds
+from benchmarks.report.merge import Merged
 from benchmarks.report.pictures import Shown
-from benchmarks.report.settings import Setting
-from benchmarks.summary import Summary
+from benchmarks.scores.measure import Measure
+from benchmarks.tables.column import kinds
+from benchmarks.tables.pairs import undecided
+from benchmarks.tables.summary import Summary
 
 
-def setting_data(setting: Setting, summary: Summary, pictures: Sequence[Shown]) -> dict[str, Any]:
+def setting_data(merged: Merged, summary: Summary, pictures: Sequence[Shown]) -> dict[str, Any]:
     """Everything of one setting; images and methods are referred to by their place in the lists."""
     kind = kinds(summary)
-    metrics = [metric for metric in summary.metrics if summary.table[metric.name].notna().any()]
+    metrics = [m for m in (*summary.metrics, *summary.set_metrics) if summary.table[m.name].notna().any()]
+    of_images = [m for m in metrics if not m.of_set]
     methods = [
         {
             "name": row["method"],
             "kind": kind[row["method"]],
             "phi": number(row["phi_mean"]),
             "seconds": number(row["seconds"]),
-            "scores": {metric.name: number(row[metric.name]) for metric in metrics},
-            "marks": {metric.name: row[f"{metric.name}_mark"] for metric in metrics},
+            "scores": {m.name: number(row[m.name]) for m in metrics},
         }
         for row in summary.table.to_dict("records")
     ]
+    task = merged.facts.setting.task
+    columns = [*([task.level] if task.level else []), *(m.name for m in of_images)]
     return {
-        "label": setting.label,
-        "dataset": setting.run["dataset"],
-        "metrics": [_metric(metric, summary.pairs) for metric in metrics],
+        "label": merged.label,
+        "dataset": merged.facts.setting.dataset,
+        "level": {"name": task.level, "title": task.level_title or task.level} if task.level else None,
+        "metrics": [_metric(m, summary.pairs) for m in metrics],
         "methods": methods,
         "images": [_image(picture) for picture in pictures],
-        "records": _records(setting.records, [m["name"] for m in methods], [p.image for p in pictures], metrics),
-        "pairs": _pairs(summary.pairs, metrics),
+        "records": _records(merged.records, [m["name"] for m in methods], [p.image for p in pictures], columns),
+        "pairs": _pairs(summary.pairs, of_images),
     }
 
 
@@ -53,15 +56,16 @@ def number(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(f"{value:.6g}")
 
 
-def _metric(metric: Metric, pairs: pd.DataFrame) -> dict[str, Any]:
+def _metric(measure: Measure, pairs: pd.DataFrame) -> dict[str, Any]:
     return {
-        "name": metric.name,
-        "title": metric.title,
-        "unit": metric.unit,
-        "signature": metric.signature,
-        "higher": metric.higher_is_better,
-        "decimals": metric.decimals,
-        "undecided": undecided(pairs, metric.name),
+        "name": measure.name,
+        "title": measure.title,
+        "unit": measure.unit,
+        "signature": measure.signature,
+        "higher": measure.higher_is_better,
+        "decimals": measure.decimals,
+        "of_set": measure.of_set,
+        "undecided": None if measure.of_set else undecided(pairs, measure.name),
     }
 
 
@@ -76,21 +80,20 @@ def _image(picture: Shown) -> dict[str, Any]:
 
 
 def _records(
-    records: pd.DataFrame, methods: Sequence[str], images: Sequence[str], metrics: Sequence[Metric]
+    records: pd.DataFrame, methods: Sequence[str], images: Sequence[str], columns: Sequence[str]
 ) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {
-        "method": [methods.index(name) for name in records.method],
-        "image": [images.index(name) for name in records.image],
+    method, image = ({name: place for place, name in enumerate(names)} for names in (methods, images))
+    found: dict[str, list[Any]] = {
+        "method": [method[name] for name in records.method],
+        "image": [image[name] for name in records.image],
         "error": list(records.error),
     }
-    for name in ("sigma", *(metric.name for metric in metrics), "phi_mean", "seconds"):
-        columns[name] = [number(value) for value in records[name]]
-    return columns
+    return found | {name: [number(value) for value in records[name]] for name in (*columns, "phi_mean", "seconds")}
 
 
-def _pairs(pairs: pd.DataFrame, metrics: Sequence[Metric]) -> list[list[Any]]:
+def _pairs(pairs: pd.DataFrame, metrics: Sequence[Measure]) -> list[list[Any]]:
     """Per pair of methods and metric: metric, row, other, images, difference, low, high, wins, corrected p."""
-    names = {metric.name for metric in metrics}
+    names = {measure.name for measure in metrics}
     columns = ["metric", "row", "other", "images", "difference", "low", "high", "wins", "p_holm"]
     rows: list[list[Any]] = pairs[columns].to_numpy(dtype=object).tolist()
     return [[*row[:4], *map(number, row[4:])] for row in rows if row[0] in names]

@@ -10,24 +10,35 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import struct
+import warnings
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from benchmarks.report.settings import Setting
+from benchmarks.folder.pictures import file_name
+from benchmarks.report.merge import Merged
 from datasets.errors import SuiteError
 
 CLEAN, DEGRADED = "clean", "degraded"
 RESTORED, PRIOR, PHI, IMPLIED = "x:", "g:", "phi:", "implied:"
-"""What the key of a picture begins with: x̂, g, φ and the measured reliance of a method."""
+"""What the key of a picture begins with: x̂, g, φ and the measured reliance of a row."""
 THUMBNAIL = 96
 QUALITIES = (None, 97, 93, 88, 80)
 """JPEG qualities to try in turn; None is the file as it is."""
 BASE64 = 4 / 3
+LARGEST, LONGEST = 64 * 2**20, 65_500
+"""Pixels, and pixels of a side, of a picture that is read; a JPEG cannot have more of a side."""
+UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error, MemoryError,
+    Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises on damaged PNGs."""
 
 
 @dataclass
@@ -59,63 +70,82 @@ class Shown:
         return max((d for (a, b), d in pairs if a.startswith(RESTORED) and b.startswith(RESTORED)), default=0.0)
 
 
-def find_pictures(setting: Setting, methods: Sequence[str]) -> tuple[list[Shown], list[str]]:
+def find_pictures(merged: Merged, rows: Sequence[str]) -> tuple[list[Shown], list[str]]:
     """Look for the pictures of every image of a setting.
 
     Returns:
-        one entry per image in the order of the records, and the names of files that cannot be read.
+        one entry per image in the order of the records, and what cannot be read or is not followed.
     """
     damaged: list[str] = []
-    every = dict.fromkeys(setting.records.image)
-    return [_find(setting, image, methods, damaged) for image in every], damaged
+    every = dict.fromkeys(merged.records.image)
+    return [_find(merged, image, rows, damaged) for image in every], damaged
 
 
-def _find(setting: Setting, image: str, methods: Sequence[str], damaged: list[str]) -> Shown:
+def _find(merged: Merged, image: str, rows: Sequence[str], damaged: list[str]) -> Shown:
     wanted = {CLEAN: "clean.png", DEGRADED: "degraded.png"}
-    for method in methods:
-        wanted |= {RESTORED + method: f"{method}.png", PRIOR + method: f"{method}.prior.png"}
-        wanted |= {PHI + method: f"{method}.phi.png"}
+    for row in rows:
+        name = file_name(row)
+        wanted |= {RESTORED + row: f"{name}.png", PRIOR + row: f"{name}.prior.png", PHI + row: f"{name}.phi.png"}
     shown = Shown(image)
     pixels: dict[str, np.ndarray] = {}
     for key, file in wanted.items():
-        path = setting.find(image, file)
-        if path is None:
-            continue
         try:
-            with Image.open(path) as picture:
-                array = np.asarray(picture.convert("RGB"), dtype=np.float32)
-        except (OSError, ValueError, UnidentifiedImageError):
+            path = merged.find(image, file)
+            picture = None if path is None else open_png(path)
+        except SuiteError:
             damaged.append(f"{image}/{file}")
             continue
-        shown.size = shown.size if shown.paths else (array.shape[1], array.shape[0])
-        if (array.shape[1], array.shape[0]) == shown.size:
+        if path is None or picture is None:
+            continue
+        shown.size = shown.size if shown.paths else picture.size
+        if picture.size == shown.size:
+            shown.thumbnail = shown.thumbnail or _thumbnail(picture)
             shown.paths[key] = path
             if not key.startswith(PHI):
-                pixels[key] = array.ravel()
-    for method in methods if shown.paths else ():
+                pixels[key] = np.asarray(picture).ravel()
+    for row in rows if shown.paths else ():
         try:
-            implied = setting.implied(image, method)
+            implied = merged.implied(image, row)
         except SuiteError:
-            damaged.append(f"reliance of {method} on {image}")
+            damaged.append(f"reliance of {row} on {image}")
             continue
         if implied is not None:
             levels = (np.nan_to_num(implied).clip(0, 1) * 255).round().astype(np.uint8)
-            shown.maps[IMPLIED + method] = _uri(_bytes(Image.fromarray(levels), "PNG"), "png")
+            shown.maps[IMPLIED + row] = _uri(_bytes(Image.fromarray(levels), "PNG"), "png")
     shown.layers = list(pixels)
     shown.differences = _differences(list(pixels.values()))
-    if shown.paths:
-        shown.thumbnail = _thumbnail(next(iter(shown.paths.values())))
     return shown
+
+
+def open_png(path: Path) -> Image.Image:
+    """Read a PNG, and nothing else that may be called so, as RGB.
+
+    Raises:
+        SuiteError: it is no PNG, is damaged, or declares more pixels than are read (then none is decoded).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is looked at here
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.width * picture.height > LARGEST or max(picture.size) > LONGEST:
+                    raise SuiteError(f"{path} declares {picture.width}×{picture.height} pixels and is not read.")
+                return picture.convert("RGB")
+    except UNREADABLE as error:
+        raise SuiteError(f"{path} is no picture that can be read ({type(error).__name__}).") from error
 
 
 def _differences(images: Sequence[np.ndarray]) -> list[float]:
     pairs = itertools.combinations(images, 2)
-    return [round(float(np.sqrt(np.mean((a - b) ** 2, dtype=np.float64))), 2) for a, b in pairs]
+    return [round(_root_mean_square(a, b), 2) for a, b in pairs]
 
 
-def _thumbnail(path: Path) -> str:
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
+def _root_mean_square(a: np.ndarray, b: np.ndarray) -> float:
+    """Of the difference of two arrays of 8-bit levels."""
+    return float(np.sqrt(np.mean(np.square(np.subtract(a, b, dtype=np.int16), dtype=np.int32), dtype=np.float64)))
+
+
+def _thumbnail(picture: Image.Image) -> str:
+    small = picture.copy()
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return _uri(_bytes(small, "JPEG", quality=80), "jpeg")
 
@@ -133,8 +163,7 @@ def _uri(data: bytes, kind: str) -> str:
 def _encode(path: Path, quality: int | None) -> str:
     if quality is None:
         return _uri(path.read_bytes(), "png")
-    with Image.open(path) as picture:
-        return _uri(_bytes(picture, "JPEG", quality=quality, subsampling=0), "jpeg")
+    return _uri(_bytes(open_png(path), "JPEG", quality=quality, subsampling=0), "jpeg")
 
 
 def telling(pictures: Sequence[Shown], scores: dict[str, float]) -> list[Shown]:

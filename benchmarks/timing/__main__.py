@@ -7,16 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
-
-from benchmarks.environment import ROOT
 from benchmarks.timing.compare import changes, load
-from benchmarks.timing.table import write
 from datasets.cli import console, guarded
 from datasets.errors import SuiteError
 
 TOLERANCE = 1.5
-OUT = ROOT / "results" / "timing"
+OUT = Path("results") / "timing"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--tolerance", type=float, default=TOLERANCE, help=f"this much is no change ({TOLERANCE})")
     table = verbs.add_parser("table", help="write timing.csv, timing.md and timing.png")
     table.add_argument("file", type=Path)
-    table.add_argument("--out", type=Path, default=OUT, help="folder (default: results/timing)")
+    table.add_argument("--out", type=Path, default=OUT, help=f"folder (default: {OUT})")
     return p
 
 
@@ -39,6 +35,8 @@ def compare(baseline: Path, new: Path, tolerance: float) -> int:
     Raises:
         SuiteError: a file cannot be read, they have nothing in common, or the tolerance is not over 1.
     """
+    from rich.table import Table
+
     if not tolerance > 1:
         raise SuiteError(f"--tolerance {tolerance:g} is out of range: give a factor over 1.")
     old, now = load(baseline), load(new)
@@ -72,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.verb == "compare":
         return compare(arguments.baseline, arguments.new, arguments.tolerance)
+    from benchmarks.timing.table import write  # only now: it takes long to load
+
     for path in write(load(arguments.file), arguments.out):
         print(path)
     return 0

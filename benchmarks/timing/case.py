@@ -6,13 +6,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import ClassVar
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-DEVICES = ("cpu", "cuda")
 SIDES = (256, 320)
 BUDGET = 0.8
 """Seconds that the rounds of one case may take together; there is always one round."""
@@ -20,16 +20,77 @@ MOST_ROUNDS = 10
 REFERENCE_CALLS = 3
 
 
+class Device:
+    """A kind of device as the clock sees it; this one is the CPU, whose memory is not counted."""
+
+    name: ClassVar[str] = "cpu"
+    place: ClassVar[str] = "cpu"
+    """Where torch makes tensors."""
+    counts: ClassVar[bool] = False
+    """True if the device counts what is allocated on it."""
+
+    @property
+    def missing(self) -> str | None:
+        """None if the device is on this machine, or the reason why it cannot be used."""
+        return None
+
+    @property
+    def card(self) -> str | None:
+        """The name of the card, if it is one."""
+        return None
+
+    def synchronise(self) -> None:
+        """Wait until the device has done what it was given."""
+
+    def allocated(self) -> int:
+        """Return the bytes that tensors hold now, and begin to look for the peak anew."""
+        return 0
+
+    def peak(self) -> int:
+        """Return the most bytes that tensors held at once since `allocated` was asked for."""
+        return 0
+
+
+class Cuda(Device):
+    """A CUDA card."""
+
+    name: ClassVar[str] = "cuda"
+    place: ClassVar[str] = "cuda"
+    counts: ClassVar[bool] = True
+
+    @property
+    def missing(self) -> str | None:
+        return None if torch.cuda.is_available() else "no CUDA device on this machine"
+
+    @property
+    def card(self) -> str | None:
+        return torch.cuda.get_device_name()
+
+    def synchronise(self) -> None:
+        torch.cuda.synchronize()
+
+    def allocated(self) -> int:
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+
+    def peak(self) -> int:
+        return torch.cuda.max_memory_allocated()
+
+
+KINDS: dict[str, Device] = {"cpu": Device(), "cuda": Cuda()}
+DEVICES = tuple(KINDS)
+
+
 def require(device: str) -> None:
     """Skip the test if the device is not on this machine."""
-    if device == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device on this machine")
+    missing = KINDS[device].missing
+    if missing is not None:
+        pytest.skip(missing)
 
 
 def synchronise(device: str) -> None:
     """Wait until the device has done what it was given."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+    KINDS[device].synchronise()
 
 
 @cache
@@ -54,15 +115,15 @@ def reference_kernel(device: str) -> Callable[[], Tensor]:
     return kernel
 
 
-def reference_seconds(device: str, clock: Callable[[], float]) -> float:
+def reference_seconds(device: Device, clock: Callable[[], float]) -> float:
     """Return the mean seconds of a few calls of the reference kernel."""
-    kernel = reference_kernel(device)
+    kernel = reference_kernel(device.place)
     kernel()
-    synchronise(device)
+    device.synchronise()
     began = clock()
     for _ in range(REFERENCE_CALLS):
         kernel()
-    synchronise(device)
+    device.synchronise()
     return (clock() - began) / REFERENCE_CALLS
 
 
@@ -91,7 +152,7 @@ def time_case(
     what: str,
     subject: str = "",
     side: int = 0,
-    device: str = "cpu",
+    device: str | Device = "cpu",
     rounds: int,
 ) -> None:
     """Time `run`, which must be warm, and note what it was and its seconds in units of the reference kernel.
@@ -101,30 +162,41 @@ def time_case(
         what: what is compared within a group: a method, a metric.
         subject: what it is done on: a task.
         side: of the square image, 0 if there is none.
+        device: where the work is done.
         rounds: how often.
+
+    Raises:
+        RuntimeError: the device counts its memory and no round allocated any: the work was done elsewhere.
     """
+    there = KINDS[device] if isinstance(device, str) else device
     clock = benchmark._timer
     size = f"{side}×{side}" if side else ""
-    benchmark.group = " ".join(filter(None, (kind, subject, size, device)))
+    benchmark.group = " ".join(filter(None, (kind, subject, size, there.name)))
+    references: list[float] = []
+    held: list[int] = []
+    peaks: list[int] = []
 
     def synchronised() -> None:
         run()
-        synchronise(device)
+        there.synchronise()
 
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        held = torch.cuda.memory_allocated()
-    references: list[float] = []
+    def close() -> None:
+        """What the round that is over has allocated; the reference kernel's memory must not count."""
+        if held:
+            peaks.append(there.peak() - held.pop())
 
     def refer() -> None:
-        references.append(reference_seconds(device, clock))
+        close()
+        references.append(reference_seconds(there, clock))
+        held.append(there.allocated())
 
     with torch.no_grad():
         benchmark.pedantic(synchronised, setup=refer, rounds=rounds)
     refer()
-    benchmark.extra_info |= {"kind": kind, "what": what, "subject": subject, "side": side, "device": device}
+    if there.counts and max(peaks) <= 0:
+        raise RuntimeError(f"{what} is timed on {there.name} and allocated nothing there: it computes elsewhere")
+    benchmark.extra_info |= {"kind": kind, "what": what, "subject": subject, "side": side, "device": there.name}
     if benchmark.stats is not None:  # None under --benchmark-disable
         benchmark.extra_info["relative"] = relative_seconds(benchmark.stats.stats.data, references)
-    if device == "cuda":
-        benchmark.extra_info["card"] = torch.cuda.get_device_name()
-        benchmark.extra_info["peak_mb"] = (torch.cuda.max_memory_allocated() - held) / 2**20
+    if there.counts:
+        benchmark.extra_info |= {"card": there.card, "peak_mb": max(peaks) / 2**20}

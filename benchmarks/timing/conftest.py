@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.environment import versions
-from benchmarks.worker import limit_threads
+from benchmarks.executors.clock import limit_threads
+from benchmarks.folder.provenance import versions
 
 limit_threads()
 

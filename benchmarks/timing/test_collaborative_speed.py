@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from benchmarks.timing.race import against_bm3d
 from datasets.dataset import get_dataset
-from datasets.observation import Luma
+from datasets.operators import Luma
 from datasets.task import Key, get_task
 from methods.classic.collaborative import CollaborativeWiener
 

@@ -25,10 +25,7 @@ MEMORY = 4 * 2**30
 def batch(task: str) -> Observation:
     clean = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     one = get_task(task).degrade(clean, Key(0, "timing", "a")).without_truth()
-    return Observation(
-        one.y.repeat(BATCH, 1, 1, 1), one.operator.cat([one.operator] * BATCH), one.mask.repeat(BATCH, 1, 1, 1),
-        None if one.sigma is None else one.sigma.repeat(BATCH),
-    )  # fmt: skip
+    return Observation.cat([one] * BATCH)
 
 
 @pytest.mark.parametrize("task", ["denoise", "inpaint-center", "colorize"])

@@ -27,8 +27,8 @@ LAYOUT = Layout(SIDE)
 
 
 def generator(device: str) -> PGGAN:
-    """The 256 PGGAN with random weights."""
-    return PGGAN({key: value.to(device) for key, value in random_state(LAYOUT).items()}, LAYOUT)
+    """The 256 PGGAN with random weights, on the device."""
+    return PGGAN(random_state(LAYOUT), LAYOUT, device)
 
 
 PRIORS: dict[str, Callable[[str], GenerativePrior]] = {

@@ -9,24 +9,27 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn.functional import interpolate
 
+from benchmarks.rows import Row, every_row
 from benchmarks.timing.case import DEVICES, SIDES, require, rounds_for, synchronise, time_case
+from datasets.catalog import TASKS
 from datasets.dataset import get_dataset
 from datasets.observation import Observation
-from datasets.task import Key, Task, get_task, tasks
+from datasets.task import Key, Task, get_task
 from methods.base import Method
-from methods.registry import get_method, methods
 
 SMALL = 64
 """Side of the image that warms a method up on the CPU and tells about how long the timed one will take."""
 SLOW = 1.5
 """Seconds from which on a method is not warmed up on the whole image too."""
+PROBLEMS = {row.label: row.method.problems for row in every_row()[0]}
+"""Every method, and every named variant of one."""
 CASES = [
     pytest.param(task, name, side, device, id=f"{task}-{name}-{side}-{device}")
     for device in DEVICES
     for side in SIDES
-    for task in tasks()
-    for name in methods()
-    if task in get_method(name).tasks
+    for task in TASKS.names()
+    for name, problems in PROBLEMS.items()
+    if get_task(task).problem in problems
 ]
 
 
@@ -41,7 +44,7 @@ def observe(task: Task, method: Method, side: int, device: str) -> Observation:
 @pytest.mark.parametrize(("task_name", "name", "side", "device"), CASES)
 def test_restore(benchmark: BenchmarkFixture, task_name: str, name: str, side: int, device: str) -> None:
     require(device)
-    method, task = get_method(name), get_task(task_name)
+    method, task = Row.parse(name).method, get_task(task_name)
     reason = method.supports(task) or method.on_request
     if reason is not None:
         pytest.skip(reason)

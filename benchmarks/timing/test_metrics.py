@@ -6,20 +6,21 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.metrics import metrics
-from benchmarks.protocol import get_protocol
-from benchmarks.scoring import Scorer
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.scores.scorer import Scorer
 from benchmarks.timing.case import DEVICES, SIDES, require, time_case
+from datasets.catalog import METRICS
 
 ROUNDS = 5
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("name", metrics())
+@pytest.mark.parametrize("name", METRICS.names())
 def test_metric(benchmark: BenchmarkFixture, name: str, side: int, device: str) -> None:
     require(device)
-    reason = get_protocol("standard").metric(name).unavailable()
+    measure = get_protocol("standard").measure(name)
+    reason = measure.metric.unavailable()
     if reason is not None:
         pytest.skip(reason)
     random = torch.Generator().manual_seed(0)
@@ -27,7 +28,7 @@ def test_metric(benchmark: BenchmarkFixture, name: str, side: int, device: str) 
     image = clean + 0.1 * torch.randn(clean.shape, generator=random)
     mask = torch.ones(1, 1, side, side)
     mask[..., side // 4 : side // 2, side // 4 : side // 2] = 0
-    scorer = Scorer("standard", [name], device)
+    scorer = Scorer([measure], device)
 
     def score() -> object:
         return scorer.score(scorer.prepare(clean, mask), image)

@@ -18,9 +18,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from benchmarks.metrics.auc import area_under_curve
-from benchmarks.metrics.lpips import network
-from benchmarks.scoring import Scorer, quantise
+from benchmarks.scores.metrics.auc import area_under_curve
+from benchmarks.scores.metrics.lpips import network
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.scores.scorer import Scorer, quantise
 from bigprior import imagenet_features
 
 METHODS = 8
@@ -84,7 +85,7 @@ def test_psnr_ssim_lpips_of_one_image_and_several_methods(benchmark: BenchmarkFi
         torch.rand(1, 3, 32, 32, generator=generator), size=(SIDE, SIDE), mode="bicubic"
     ).clamp(0, 1)
     images = [clean + 0.02 * (k + 1) * torch.randn(clean.shape, generator=generator) for k in range(METHODS)]
-    scorer = Scorer("standard", ["psnr", "ssim", "lpips"])
+    scorer = Scorer(get_protocol("standard").measures("psnr,ssim,lpips"))
 
     def ours() -> list[dict[str, Tensor]]:
         prepared = scorer.prepare(clean, torch.ones_like(clean[:, :1]))

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from benchmarks.run import parser
-from benchmarks.session import run
+from benchmarks.run import check_names, parser
+from benchmarks.session import requests, run
 
 Runner = Callable[..., int]
 
@@ -30,12 +30,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """Run the benchmark in this process, on threads, without LPIPS and figures unless they are asked for."""
-    monkeypatch.setattr("benchmarks.figures.draw_all", lambda *_: [])
-    monkeypatch.setattr("benchmarks.metrics.lpips.LPIPS.unavailable", lambda _: "left out of this test")
+    monkeypatch.setattr("benchmarks.tables.figures.draw_all", lambda *_: [])
+    monkeypatch.setattr("benchmarks.scores.metrics.lpips.LPIPS.unavailable", lambda _: "left out of this test")
 
     def go(*extra: str, out: Path | None = None, dataset: Path | str = folder, task: str = "denoise") -> int:
         argv = ["--task", task, "--dataset", str(dataset), "--out", str(out or tmp_path / "run"), "--jobs", "2"]
+        arguments = parser().parse_args([*argv, *extra])
+        check_names(arguments)
         # A thread pool stands for "another engine's executor": only submit and shutdown are used.
-        return run(parser().parse_args([*argv, *extra]), make_executor=ThreadPoolExecutor)
+        return max(run(request, make_executor=ThreadPoolExecutor) for request in requests(arguments))
 
     return go

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.plan import write_facts
-from benchmarks.protocol import get_protocol
-from benchmarks.records import VERSION, Record, RecordFile
-from benchmarks.store import to_png
+from benchmarks.folder.facts import Counts, Facts, RowFacts
+from benchmarks.folder.pictures import file_name, to_png
+from benchmarks.folder.records import Record
+from benchmarks.folder.run_folder import RunFolder
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.setting import Setting
+from datasets.task import get_task
 
 IMAGES = ("bridge", "cat", "house", "lake", "rocket")
 NOISE = {"noisy": 0.1, "bm3d": 0.02, "unet-blind": 0.018, "nlm": 0.03}
@@ -23,38 +26,102 @@ DISPUTED = "lake"
 """The image on which bm3d and unet-blind differ most: there unet-blind is far off."""
 
 
-def run_facts(methods: Iterable[str], images: Iterable[str], digest: str, **changes: Any) -> dict[str, Any]:
-    """What run.json holds."""
-    methods, images = tuple(methods), tuple(images)
-    protocol = get_protocol(changes.get("protocol", "standard"))
-    metrics = ["psnr", "ssim"]
-    facts = {
-        "version": VERSION,
-        "task": "denoise",
-        "parameters": {"sigma": "25"},
-        "dataset": "photos",
-        "split": "test",
-        "seed": 0,
-        "protocol": "standard",
-        "device": "cpu",
-        "label": "denoise sigma=25",
-        "status": "finished",
-        "metrics": metrics,
-        "signatures": {name: protocol.metric(name).signature for name in metrics},
-        "not_measured": {"lpips": "left out of this test"},
-        "not_run": {},
-        "rows": dict.fromkeys(methods, "0"),
-        "threads": 1,
-        "jobs": 2,
-        "commit": "0" * 40,
-        "versions": {"python": "3.11"},
-        "hardware": {"processor": "test", "cores": 2},
-        "images": {image: f"{digest}-{image}" for image in images},
-        "weights": {},
-        "counts": {"images": len(images), "asked": len(images) * len(methods)},
-        "began": "2026-01-01T00:00:00+00:00",
-    }
-    return facts | changes
+OWN = "worst,glow,drift"
+"""What a user writes after --metrics to have the metrics of `METRICS`."""
+METRICS = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from benchmarks.scores.metric import Metric, NoReferenceMetric, SetMetric
+
+
+@dataclass(frozen=True)
+class Worst(Metric):
+    """The largest error of a pixel."""
+
+    name: ClassVar[str] = "worst"
+    title: ClassVar[str] = "Worst pixel"
+    higher_is_better: ClassVar[bool] = False
+    decimals: ClassVar[int] = 3
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    signature: ClassVar[str] = "worst|max-abs"
+
+    def prepare(self, reference, mask):
+        return reference
+
+    def score(self, prepared, image):
+        return (image - prepared).double().abs().flatten(1).amax(dim=1)
+
+
+@dataclass(frozen=True)
+class Glow(NoReferenceMetric):
+    """The mean of the image."""
+
+    name: ClassVar[str] = "glow"
+    title: ClassVar[str] = "Glow"
+    higher_is_better: ClassVar[bool] = True
+    decimals: ClassVar[int] = 3
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    signature: ClassVar[str] = "glow|mean"
+
+    def score(self, prepared, image):
+        return image.double().flatten(1).mean(dim=1)
+
+
+@dataclass(frozen=True)
+class Drift(SetMetric):
+    """Distance of the means of two sets."""
+
+    name: ClassVar[str] = "drift"
+    title: ClassVar[str] = "Drift"
+    higher_is_better: ClassVar[bool] = False
+    decimals: ClassVar[int] = 4
+    limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
+    signature: ClassVar[str] = "drift|mean"
+
+    def features(self, image):
+        return image.double().mean(dim=(2, 3))
+
+    def score_set(self, restored, clean):
+        return float(torch.linalg.vector_norm(restored.mean(dim=0) - clean.mean(dim=0)))
+'''
+
+
+def run_facts(
+    rows: Mapping[str, str],
+    images: Iterable[str],
+    digest: str = "sha",
+    task: str = "denoise[sigma=25]",
+    dataset: str = "photos",
+    protocol: str = "standard",
+    metrics: str = "psnr,ssim",
+    **changes: Any,
+) -> Facts:
+    """What run.json holds.
+
+    Args:
+        rows: label → spec.
+        digest: what the hashes of the images begin with.
+        changes: fields that differ.
+    """
+    images = tuple(images)
+    scored = get_protocol(protocol)
+    facts = Facts(
+        setting=Setting(get_task(task), dataset, "test", 0, scored, "cpu"),
+        measures=scored.measures(metrics),
+        rows={label: RowFacts(spec, "0") for label, spec in rows.items()},
+        images={image: f"{digest}-{image}" for image in images},
+        counts=Counts(len(images), len(images) * len(rows)),
+        status="finished",
+        not_measured={"lpips": "left out of this test"},
+        commit="0" * 40,
+        versions={"python": "3.11"},
+        hardware={"processor": "test", "cores": 2},
+        began="2026-01-01T00:00:00+00:00",
+    )
+    return replace(facts, **changes)
 
 
 def pixels(method: str, image: str, side: tuple[int, int]) -> torch.Tensor:
@@ -71,56 +138,71 @@ def pixels(method: str, image: str, side: tuple[int, int]) -> torch.Tensor:
 
 
 def record(method: str, image: str, side: tuple[int, int], **changes: Any) -> Record:
-    """The record of a method on an image; its PSNR is that of its pixels."""
+    """The record of a method on an image; its PSNR is that of its pixels.
+
+    Args:
+        changes: fields that differ; what is no field is a level or a score.
+    """
     mse = float((pixels(method, image, side) - pixels("clean", image, side)).square().mean())
+    fields = {name: changes.pop(name) for name in list(changes) if name in Record.__dataclass_fields__}
     made = Record(
         task="denoise",
         dataset="photos",
         image=image,
         method=method,
-        sigma=25.0,
-        psnr=-10 * math.log10(mse),
-        ssim=1 - 2 * math.sqrt(mse),
+        values={"sigma": 25.0, "psnr": -10 * math.log10(mse), "ssim": 1 - 2 * math.sqrt(mse), **changes},
         phi_mean={"noisy": 0.0, "nlm": 0.5}.get(method),
         seconds=0.01 * (1 + len(method)),
         peak_mb=10.0,
     )
-    return replace(made, **changes)
+    return replace(made, **fields)
+
+
+def write_metrics(folder: Path) -> Path:
+    """Write a folder of plug-ins: metrics with a reference, without one, and of a set."""
+    folder.mkdir()
+    (folder / "metrics.py").write_text(METRICS)
+    return folder
+
+
+FAILED = {"psnr": None, "ssim": None, "seconds": None}
+"""What the record of a failure lacks."""
 
 
 def write_run(
-    folder: Path,
-    methods: Iterable[str] = NOISE,
+    path: Path,
+    methods: Iterable[str] | Mapping[str, str] = NOISE.keys(),
     images: Iterable[str] = IMAGES,
     pictures: str | None = "images",
     side: tuple[int, int] = (40, 48),
     changes: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
-    digest: str = "sha",
     **facts: Any,
 ) -> Path:
     """Write a run's folder.
 
     Args:
+        methods: labels, or label → spec.
         pictures: subfolder of the PNGs; None for none. nlm has a map of φ that goes from 0 at the left to 1 at the
             right, and a prior.
-        changes: (method, image) → fields of its record that differ.
-        digest: what the hashes of the images begin with.
-        facts: what differs in run.json.
+        changes: (method, image) → what differs in its record.
+        facts: what differs in run.json, see `run_facts`.
     """
-    methods, images = tuple(methods), tuple(images)
-    folder.mkdir(parents=True)
-    write_facts(folder, run_facts(methods, images, digest, **facts))
+    rows = dict(methods) if isinstance(methods, Mapping) else {label: label for label in methods}
+    images = tuple(images)
+    path.mkdir(parents=True)
+    folder = RunFolder(path)
+    folder.write_facts(run_facts(rows, images, **facts))
     change = changes or {}
-    lines = [record(m, i, side, **change.get((m, i), {})) for i in images for m in methods]
-    RecordFile(folder / "records.csv").append(lines)
+    lines = [record(m, i, side, **change.get((m, i), {})) for i in images for m in rows]
+    folder.record_file(tuple(dict.fromkeys(name for line in lines for name in line.values))).append(lines)
     for image in images if pictures else ():
-        place = folder / str(pictures) / image
+        place = path / str(pictures) / image
         place.mkdir(parents=True)
         (place / "clean.png").write_bytes(to_png(pixels("clean", image, side)))
         (place / "degraded.png").write_bytes(to_png(pixels("noisy", image, side)))
-        for method in methods:
-            (place / f"{method}.png").write_bytes(to_png(pixels(method, image, side)))
-        if "nlm" in methods:
+        for label in rows:
+            (place / f"{file_name(label)}.png").write_bytes(to_png(pixels(label, image, side)))
+        if "nlm" in rows:
             (place / "nlm.phi.png").write_bytes(to_png(torch.linspace(0, 1, side[1]).expand(1, *side)))
             (place / "nlm.prior.png").write_bytes(to_png(pixels("nlm", image, side).flip(-1)))
-    return folder
+    return path

@@ -11,15 +11,14 @@ import torch
 from skimage.io import imread
 from torch import Tensor
 
-from benchmarks.protocol import get_protocol
-from benchmarks.scoring import Scorer
-from tests.benchmarks.test_metrics import damaged, picture, score
+from benchmarks.scores.protocol import get_protocol
+from tests.benchmarks.test_metrics import damaged, picture, score, scorer_of
 
 pytestmark = pytest.mark.realdata
 
 
 def needs_weights(protocol: str) -> None:
-    reason = get_protocol(protocol).metric("lpips").unavailable()
+    reason = get_protocol(protocol).measure("lpips").metric.unavailable()
     if reason:
         pytest.skip(reason)
 
@@ -40,7 +39,7 @@ def read(*path: str) -> Tensor:
 )
 def test_lpips_of_its_example_images(protocol: str, image: str, published: float) -> None:
     needs_weights(protocol)
-    scorer = Scorer(protocol, ["lpips"])
+    scorer = scorer_of(protocol, "lpips")
     examples = "richzhang-PerceptualSimilarity", "imgs"
     reference = read(*examples, "ex_ref.png")
     prepared = scorer.prepare(reference, torch.ones_like(reference[:, :1]))
@@ -59,7 +58,7 @@ def test_released_inversions_score_as_released() -> None:
     """The generative inversions of the paper's bedroom test images, for colorization: 88.52 % and 22.29 dB."""
     mirror = Path(os.environ["RESTORATION_MIRROR"], "majedelhelou-BIGPrior")
     names = sorted(path.name for path in (mirror / "data/lsun/data/bedroom").glob("*.png"))
-    scorer = Scorer("paper", ["auc", "psnr"])
+    scorer = scorer_of("paper", "auc", "psnr")
     auc, psnr = [], []
     for number in range(250, 300):
         reference = read(str(mirror), "data/lsun/data/bedroom", names[number])

@@ -11,20 +11,26 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.records import COLUMNS, RELIANCE, TIMINGS, Record, RecordFile
-from benchmarks.reliance.__main__ import ANALYSES, analyse, main
+from benchmarks.folder.facts import Counts, Facts, RowFacts
+from benchmarks.folder.records import RELIANCE, TIMINGS, Record
+from benchmarks.folder.run_folder import RunFolder
+from benchmarks.reliance.__main__ import main
 from benchmarks.reliance.agreement import declared_implied
+from benchmarks.reliance.analyses import ANALYSES, analyse
 from benchmarks.reliance.calibration import bins
-from benchmarks.reliance.correlation import phi_against_sigma
+from benchmarks.reliance.correlation import phi_against_level
 from benchmarks.reliance.coverage import ause, risk
-from benchmarks.reliance.data import Missing, Runs
-from benchmarks.reliance.measure import BLOCK, measure
+from benchmarks.reliance.data import Maps, Missing, Runs
 from benchmarks.reliance.oracle import best_phi, error, of_image
 from benchmarks.reliance.stein import stein
-from benchmarks.store import Store
+from benchmarks.rows import Row
+from benchmarks.scores.protocol import get_protocol
+from benchmarks.scores.reliance import BLOCK, measure
+from benchmarks.setting import Setting
 from bigprior.fusion import Restoration
 from datasets.cli import guarded
 from datasets.errors import SuiteError
+from datasets.task import get_task
 from methods.registry import get_method
 from tests.benchmarks.conftest import Runner
 from tests.methods.denoising import observe, photograph
@@ -33,7 +39,7 @@ QUICK = "noisy,local-wiener,nlm"
 
 
 def table(out: Path) -> pd.DataFrame:
-    return RecordFile(out / "records.csv").load().frame()
+    return RunFolder(out).records
 
 
 def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -46,7 +52,7 @@ def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def test_a_run_with_reliance_has_its_columns_and_maps(run_here: Runner, tmp_path: Path) -> None:
     assert run_here("--methods", QUICK, "--reliance") == 0
-    found, store = table(tmp_path / "run"), Store(tmp_path / "run")
+    found, store = table(tmp_path / "run"), RunFolder(tmp_path / "run").pictures
     means = found.groupby("method")[["phi_implied", "phi_implied_se", "sure", "phi_mean"]].mean()
     assert means.phi_implied["noisy"] == pytest.approx(0, abs=1e-4)
     assert means.sure["noisy"] == pytest.approx((25 / 255) ** 2, rel=1e-3)
@@ -107,35 +113,6 @@ def test_what_a_kill_has_left_out_is_measured_again(run_here: Runner, tmp_path: 
     assert {path: path.read_bytes() for path in maps} == maps
 
 
-def test_records_from_before_are_read_and_added_to(tmp_path: Path) -> None:
-    """Files without the columns: nothing is lost, and the first new line brings the columns."""
-    path = tmp_path / "records.csv"
-    file = RecordFile(path).load()
-    file.append(Record("denoise", "photos", image, "tv", psnr=30.5, seconds=0.1) for image in "ba")
-    old = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=list(RELIANCE))
-    old.to_csv(path, index=False)
-    read = RecordFile(path).load()
-    assert read.records == file.records
-    assert list(read.records) == [("b", "tv"), ("a", "tv")]
-    new = read.news(Record("denoise", "photos", "a", "tv", psnr=1.0, seconds=9.0, phi_implied=0.5, sure=0.1))
-    assert new is not None
-    read.append([new])
-    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
-    again = RecordFile(path).load().records
-    assert len(again) == 2
-    assert again["b", "tv"] == file.records["b", "tv"]
-    assert (again["a", "tv"].psnr, again["a", "tv"].seconds, again["a", "tv"].phi_implied) == (30.5, 0.1, 0.5)
-
-
-def test_a_finished_record_has_no_other_news() -> None:
-    file = RecordFile(Path("nowhere"))
-    done = Record("denoise", "photos", "a", "tv", psnr=30.0, phi_implied=0.5)
-    assert file.news(done) is done
-    file.records[done.key] = done
-    assert file.news(Record("denoise", "photos", "a", "tv", psnr=31.0, phi_implied=0.6)) is None
-    assert file.news(Record("denoise", "photos", "a", "tv", error="boom")) is None
-
-
 def test_a_batch_is_measured_as_one_by_one() -> None:
     """Whatever the batch, odd sizes, and a gray image: the same maps."""
     method = get_method("local-wiener")
@@ -182,8 +159,6 @@ def test_a_method_with_the_best_phi_captures_all() -> None:
     phi = torch.nn.functional.interpolate(phi, scale_factor=BLOCK, mode="nearest")
     base = Restoration.fused(observation.y, g, phi)
     arrays = measure(lambda o: Restoration.fused(o.y, g, phi), observation, base, observation.truth)[0].arrays
-    from benchmarks.reliance.data import Maps
-
     found = of_image(Maps({name: values.double().numpy() for name, values in arrays.items()}))
     assert found["mse"] == pytest.approx(found["mse_best"], rel=2e-3)
     assert found["distance"] < 2e-3
@@ -277,26 +252,34 @@ def test_sure_of_a_run_is_near_the_error(blind: Path) -> None:
 
 def test_phi_rises_with_sigma(tmp_path: Path, run_here: Runner) -> None:
     runs = Runs.read([_synthetic(tmp_path / "made")])
-    found, _ = phi_against_sigma(runs)
+    found, draw = phi_against_level(runs)
     line = found[found.phi == "declared"].iloc[0]
     assert line.pearson == pytest.approx(1)
     assert line.spearman == pytest.approx(1)
     assert line.pearson_low <= line.pearson <= line.pearson_high + 1e-12
     implied = found[found.phi == "implied"].iloc[0]
     assert implied.spearman == pytest.approx(-1)
+    assert "σ, 0–255" in " ".join(draw().axes[0].get_xlabel().split())
 
 
 def _synthetic(out: Path, images: int = 12) -> Path:
     """A run whose φ is known: declared σ/50, implied falling with σ."""
+    folder, task, protocol = RunFolder(out), get_task("denoise", sigma="5:50"), get_protocol("standard")
     out.mkdir()
-    levels = np.linspace(5, 50, images)
-    RecordFile(out / "records.csv").append(
-        Record("denoise", "made", f"i{n}", "tv", sigma=s, psnr=30.0, phi_mean=s / 50, phi_implied=1 / s)
-        for n, s in enumerate(levels)
+    folder.record_file((task.level, "psnr")).append(
+        Record(task.name, "made", f"i{n}", "tv", {task.level: s, "psnr": 30.0}, phi_mean=s / 50, phi_implied=1 / s)
+        for n, s in enumerate(np.linspace(5, 50, images))
     )
-    facts = {"version": 1, "task": "denoise", "parameters": {"sigma": "5:50"}, "label": "denoise sigma=5:50",
-             "dataset": "made", "split": "test", "seed": 0, "status": "finished"}  # fmt: skip
-    (out / "run.json").write_text(json.dumps(facts))
+    folder.write_facts(
+        Facts(
+            Setting(task, "made", "test", 0, protocol, "cpu"),
+            protocol.measures("psnr"),
+            {"tv": RowFacts("tv", "0")},
+            {f"i{n}": "hash" for n in range(images)},
+            Counts(images, images),
+            status="finished",
+        )
+    )
     return out
 
 
@@ -349,3 +332,29 @@ def test_an_analysis_without_its_data_says_what_is_missing(tmp_path: Path) -> No
     shutil.rmtree(tmp_path / "made")
     with pytest.raises(SuiteError, match="not the folder"):
         analyse([tmp_path / "made"], tmp_path / "out")
+
+
+def test_oracle_rows_are_those_of_the_facts(blind: Path) -> None:
+    """The row that was told σ has the maps of the one that was not: it is not shown beside it."""
+    facts = RunFolder(blind).facts
+    told = {label for label in facts.rows if facts.is_oracle(label)}
+    assert told == {label for label in facts.rows if Row.parse(label).oracle} != set()
+    shown = set(ANALYSES["maps"](Runs.read([blind]))[0].method)
+    assert shown
+    assert not shown & told
+
+
+def test_runs_with_and_without_a_level_stand_side_by_side(run_here: Runner, blind: Path, tmp_path: Path) -> None:
+    run_here("--methods", "harmonic", "--reliance", task="inpaint-center", out=tmp_path / "holes")
+    records = Runs.read([blind, tmp_path / "holes"]).records
+    denoised = records.task == "denoise"
+    assert records.level[~denoised].isna().all()
+    pd.testing.assert_series_equal(records.level[denoised], records.sigma[denoised], check_names=False)
+
+
+def test_a_linked_folder_is_not_written_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, other = _synthetic(tmp_path / "made"), tmp_path / "other"
+    other.mkdir()
+    (out / "analyses").symlink_to(other)
+    assert "is a link" in fails(capsys, str(out))
+    assert list(other.iterdir()) == []

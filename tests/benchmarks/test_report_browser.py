@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from benchmarks.folder.pictures import CLEAN, Pictures
 from benchmarks.report.__main__ import main
-from tests.benchmarks.report_runs import DISPUTED, IMAGES, NOISE, write_run
+from tests.benchmarks.report_runs import DISPUTED, IMAGES, NOISE, write_metrics, write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.browser
@@ -26,6 +28,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 180_000
 """Milliseconds that a step may take on a machine that is busy with other things."""
 SIDE = (96, 128)
+LONG = 'checkpoint[file="/home/me/weights, the best/denoiser of σ & τ.pth"]'
 Open = Callable[..., Any]
 
 
@@ -59,7 +62,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parent = tmp_path_factory.mktemp("report")
     one = write_run(parent / "one", side=SIDE)
     fifty = {(m, i): {"sigma": 50.0, "psnr": 20.0 - len(m) / 10 + len(i) / 5} for m in NOISE for i in IMAGES}
-    other = write_run(parent / "other", pictures=None, changes=fifty, parameters={"sigma": "50"}, label="σ 50")
+    other = write_run(parent / "other", pictures=None, changes=fifty, task="denoise[sigma=50]")
     assert main([str(one), str(other), "--out", str(parent / "report.html")]) == 0
     return parent / "report.html"
 
@@ -326,7 +329,7 @@ def _drag(page: Any, dx: float, dy: float) -> None:
 
 def test_setting_without_pictures_says_how_to_get_them(opened: Open) -> None:
     page = opened()
-    assert page.locator("#sigma path[stroke]").count() > 0  # two σ on one set make a curve
+    assert page.locator("#level path[stroke]").count() > 0  # two σ on one set make a curve
     page.select_option("#setting", "1")
     page.wait_for_selector("#no-picture:not([hidden])")
     assert "--save-images" in page.locator("#no-picture").inner_text()
@@ -335,6 +338,38 @@ def test_setting_without_pictures_says_how_to_get_them(opened: Open) -> None:
     assert "since not every image has its pixels" in page.locator("#criterion").inner_text()
     page.select_option("#setting", "0")
     page.wait_for_selector("#no-picture", state="hidden")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_labels_with_brackets_and_a_metric_of_sets(opened: Open, own_run: Path, viewport: dict[str, int]) -> None:
+    page = opened(own_run, viewport=viewport)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("#level-figure").is_hidden()  # one σ
+    compare(page, f"x:{LONG}", "x:tv")
+    assert page.locator("#scores tbody th").all_inner_texts() == ["PSNR[channel=y,crop=4] dB ↑", "φ mean"]
+    page.select_option("#metric", "drift")
+    assert page.locator("#pareto circle[data-tip]").count() == 2
+    assert "one value of a whole set" in page.locator("#distribution").inner_text()
+    # Images have no such value: they stay in order of one that they have.
+    page.select_option("#order", "a-worst")
+    assert "PSNR[channel=y,crop=4] of " in page.locator("#criterion").inner_text()
+    page.fill("#filter", "checkpoint[")
+    assert names(page, "summary-0") == [LONG]
+
+
+@pytest.fixture
+def own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The report of rows with a long label, a metric with parameters and a user's metric of sets."""
+    monkeypatch.setenv("RESTORATION_PLUGINS", str(write_metrics(tmp_path / "mine")))
+    scores = {(m, i): {"psnr[channel=y,crop=4]": 30.0 + len(m) + len(i)} for m in ("tv", LONG) for i in IMAGES}
+    run = write_run(
+        tmp_path / "run", methods={"tv": "tv", LONG: "tv"}, changes=scores, metrics="psnr[channel=y,crop=4],drift"
+    )
+    for image in IMAGES:
+        for row in ("tv", LONG, CLEAN):
+            Pictures(run).save_features(row, image, {"drift": torch.full((3,), len(row) / 100, dtype=torch.float64)})
+    assert main([str(run)]) == 0
+    return run / "report.html"
 
 
 def test_phone_and_themes(opened: Open, artifacts: Path) -> None:

@@ -1,195 +1,220 @@
-"""What is committed in `results/` and the README follows from its records."""
+"""What is committed in `results/` follows from its records, and the lists of it are complete."""
 
 from __future__ import annotations
 
-from functools import cache
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
-from statistics import mean
+from types import ModuleType
 
 import pandas as pd
 import pytest
 
-from benchmarks.environment import ROOT
-from benchmarks.paper.__main__ import OUT
-from benchmarks.paper.experiments import EXPERIMENTS, MGAN, Experiment
-from benchmarks.paper.released import scores
-from benchmarks.paper.runs import SEEDS, Runs
-from benchmarks.plan import read_run
-from benchmarks.published import FOLDER, published_psnr
-from benchmarks.records import RecordFile
-from benchmarks.regenerate import BEGIN, END, LSUN, RUNS, folder, readme_block, rewrite_readme
-from benchmarks.regenerate import read as read_anew
-from benchmarks.summary import to_latex, to_markdown
+from benchmarks import regenerate
+from benchmarks.folder.facts import Facts
+from benchmarks.folder.run_folder import RunFolder
+from benchmarks.queue import execute
+from benchmarks.regenerate import RESULTS, ROOT, arguments_of, blocks, committed, folders, listed, runs
+from benchmarks.regenerate.__main__ import main, named
+from benchmarks.regenerate.stamp import stamp, write_sample
+from benchmarks.session import requests
+from benchmarks.tables.render import to_latex, to_markdown
 from datasets.errors import SuiteError
+from tests.benchmarks.conftest import Runner
 
-read = cache(read_anew)
-THERE = [name for name in RUNS if (folder(name) / "run.json").exists()]
-
-
-def test_the_main_job_is_committed() -> None:
-    assert "denoise-photos" in THERE
+read = cache(blocks.read)
 
 
-@pytest.mark.parametrize("name", THERE)
-def test_committed_tables_follow_from_committed_records(name: str) -> None:
-    run, records = read_run(folder(name)), RecordFile(folder(name) / "records.csv").load().records
-    assert run["status"] == "finished"
-    assert len(records) == run["counts"]["asked"] == run["counts"]["done"]
-    summary = read(name)
-    assert (folder(name) / "summary.md").read_text() == to_markdown(summary)
-    assert (folder(name) / "summary.tex").read_text() == to_latex(summary)
-    pd.testing.assert_frame_equal(pd.read_csv(folder(name) / "pairs.csv"), summary.pairs, rtol=1e-4, check_dtype=False)
+def test_every_run_is_in_the_list_and_every_entry_of_the_list_has_been_made() -> None:
+    of_studies = tuple(f"{study}/" for study in listed().studies)
+    assert {folder for folder in folders() if not folder.startswith(of_studies)} == set(runs())
+    for folder in (*runs(), *listed().studies):
+        assert committed(folder).is_dir()
 
 
-def test_the_readme_follows_from_committed_records() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert BEGIN in text
-    assert text.partition(BEGIN)[2].partition(END)[0] == readme_block().partition(BEGIN)[2].partition(END)[0]
+@pytest.mark.parametrize("folder", runs())
+def test_a_folder_is_called_after_what_it_holds(folder: str) -> None:
+    (request,) = requests(arguments_of(folder))
+    setting = RunFolder(committed(folder)).facts.setting
+    assert (request.task, request.dataset.label) == (setting.task, setting.dataset)
+    assert (request.seed, request.protocol, request.device) == (setting.seed, setting.protocol.name, setting.device)
+    parameters = "".join(f"-{key}{str(value).replace(':', '-')}" for key, value in setting.task.parameters.items())
+    assert folder == f"{setting.task.name}/{setting.dataset}{parameters}"
+    assert request.out == committed(folder)
 
 
-def _mean(name: str, method: str, column: str = "psnr_all") -> float:
-    return float(read(name).table.set_index("method").loc[method, column])
+@pytest.mark.parametrize("folder", folders())
+def test_the_facts_of_a_folder_are_those_of_its_records(folder: str) -> None:
+    run = RunFolder(committed(folder))
+    facts, records = run.facts, run.records
+    assert facts.status == "finished"
+    assert len(records) == facts.counts.asked == facts.counts.done
+    assert (records.error == "").all()
+    assert list(dict.fromkeys(records.image)) == list(facts.images)
+    assert set(records.method) == set(facts.rows)
+    assert records[[measure.name for measure in facts.image_measures]].notna().all(axis=None)
+    assert Path(facts.arguments["out"]) == Path("results") / folder
 
 
-@pytest.mark.parametrize("name", ["denoise-set12-15", "denoise-set12-25", "denoise-bsd68-25", "denoise-cbsd68-25"])
-def test_bm3d_is_as_published(name: str) -> None:
-    assert _mean(name, "bm3d") == pytest.approx(_mean(name, "bm3d", "published_psnr"), abs=0.15)
+@pytest.mark.parametrize("folder", runs())
+def test_committed_tables_follow_from_committed_records(folder: str) -> None:
+    path, summary = committed(folder), read(folder)
+    assert (path / "summary.md").read_text() == to_markdown(summary)
+    assert (path / "summary.tex").read_text() == to_latex(summary)
+    pairs = pd.read_csv(path / "pairs.csv")
+    pd.testing.assert_frame_equal(pairs, summary.pairs, rtol=1e-4, check_dtype=False)
+    table = pd.read_csv(path / "summary.csv", keep_default_na=False, na_values=[""])
+    pd.testing.assert_frame_equal(table[["method", "images"]], summary.table[["method", "images"]], check_dtype=False)
 
 
 @pytest.mark.parametrize(
-    "name", ["denoise-set12-15", "denoise-set12-25", "denoise-set12-50", "denoise-bsd68-25", "denoise-cbsd68-25"]
+    ("path", "block"), [(ROOT / "README.md", blocks.readme_table), (RESULTS / "README.md", blocks.overview)]
 )
-def test_our_collaborative_filter_stands_beside_the_package(name: str) -> None:
-    assert _mean(name, "collaborative-wiener") >= _mean(name, "bm3d") - 0.15
+def test_the_blocks_of_results_follow_from_committed_records(
+    path: Path, block: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "read", read)
+    again = Path(shutil.copy(path, tmp_path))
+    blocks.rewrite(again, block)
+    assert again.read_text() == path.read_text()
 
 
-def test_classic_rows_on_the_papers_test_images() -> None:
-    assert _mean("inpaint-center-lsun-bedroom", "telea") >= 27.5
-    assert _mean("colorize-lsun-bedroom", "chroma-given-luma-bedroom", "auc_all") >= 90.0
-
-
-@pytest.mark.parametrize("name", [name for name in THERE if name.startswith("denoise-cbsd68")])
-def test_denoising_networks_on_cbsd68(name: str) -> None:
-    published = published_psnr("denoise", "cbsd68", name.rpartition("-")[2])
-    assert _mean(name, "ffdnet-color") == pytest.approx(published["ffdnet-color"][0], abs=0.05)
-    assert _mean(name, "unet-blind") > published["bm3d"][0]
-
-
-@pytest.mark.parametrize(("name", "method"), [("denoise-set12-25", "dncnn-gray-25")])
-def test_published_networks_are_as_published(name: str, method: str) -> None:
-    assert _mean(name, method) == pytest.approx(_mean(name, method, "published_psnr"), abs=0.05)
-
-
-@pytest.mark.parametrize("name", [name for name in THERE if name.startswith("denoise-blind-lsun")])
-def test_our_blind_denoiser_beats_bm3d_that_is_told_the_noise(name: str) -> None:
-    for method in ("unet-blind", "bigprior"):
-        assert _mean(name, method) > _mean(name, "bm3d@true-sigma") + 0.4
-
-
-def test_our_colours_of_churches() -> None:
-    table = read("colorize-lsun-church").table.set_index("method")
-    assert table.auc_all["chroma-cnn"] > 91.0
-    classic = [row for row in table.index if row.startswith("chroma-given") or row in ("gray", "constant-chroma")]
-    assert table.psnr_median["chroma-cnn"] > table.psnr_median[classic].max()
-
-
-def test_bedrooms_alone_teach_the_colours_of_bedrooms() -> None:
-    table = read("colorize-lsun-bedroom").table.set_index("method")
-    classic = [row for row in table.index if row.startswith("chroma-given") or row in ("gray", "constant-chroma")]
-    assert table.auc_all["chroma-cnn-250"] > table.auc_all[classic].max()
-
-
-def test_a_critic_buys_lpips_for_psnr() -> None:
-    """Of every row for centre holes the network trained against a critic has the lowest LPIPS, on each set."""
-    for set_ in LSUN:
-        table = read(f"inpaint-center-{set_}").table.set_index("method")
-        others = table.drop("gated-gan")
-        assert table.lpips_all["gated-gan"] < others.lpips_all.min() - 0.002
-        assert table.psnr_all["gated-gan"] < table.psnr_all["gated-cnn"]
-
-
-def test_our_inpainting_network_beats_telea_and_its_psnr_deepfill() -> None:
-    def over(kind: str, method: str, column: str) -> list[float]:
-        return [_mean(f"{kind}-{s}", method, column) for s in LSUN]
-
-    table = pd.read_csv(FOLDER / "bigprior_tables.csv")
-    deepfill = table[table.method == "deepfill-v2"].set_index("metric").value
-    for metric in ("psnr", "ssim"):
-        assert mean(over("inpaint-center", "gated-cnn", f"{metric}_all")) > deepfill[metric]
-    assert mean(over("inpaint-center", "gated-cnn", "psnr_all")) > mean(over("inpaint-center", "telea", "psnr_all"))
-    assert mean(over("inpaint-center", "gated-cnn", "lpips_all")) < mean(over("inpaint-center", "telea", "lpips_all"))
-    ours, telea = over("inpaint-random", "gated-cnn", "psnr_all"), over("inpaint-random", "telea", "psnr_all")
-    assert all(a > b for a, b in zip(ours, telea, strict=True))
-
-
-FUSED = {
-    "colorize-lsun-bedroom": {"psnr": 23.08, "auc": 89.27},
-    "colorize-lsun-church": {"psnr": 23.43, "auc": 90.64},
-    **{f"inpaint-center-{s}": {"psnr": v} for s, v in zip(LSUN, (26.64, 24.88, 24.30), strict=True)},
-    **{f"inpaint-random-{s}": {"psnr": v} for s, v in zip(LSUN, (23.22, 21.94, 22.20), strict=True)},
-    **{f"denoise-blind-{s}": {"psnr": v} for s, v in zip(LSUN, (26.80, 23.38, 24.70), strict=True)},
-}
-"""What the paper's fusion reached, as printed or, where only a mean of three sets was, from its released arrays."""
-
-
-def test_our_fusion_is_better_than_the_papers_in_every_experiment() -> None:
-    assert set(FUSED) == {e.run for e in EXPERIMENTS}
-    ours = {(run, metric): _mean(run, "bigprior", f"{metric}_all") for run, told in FUSED.items() for metric in told}
-    assert [key for key, value in ours.items() if value <= FUSED[key[0]][key[1]]] == []
-
-
-RANDOM = [e for e in EXPERIMENTS if e.random]
-
-
-@pytest.mark.parametrize("experiment", RANDOM, ids=[e.run for e in RANDOM])
-def test_what_seed_0_says_is_true_of_every_draw(experiment: Experiment) -> None:
-    """The fusion is over the paper's, over the other rows that were drawn, and not under the better of its parts."""
-    rows = Runs(experiment, OUT).draws("psnr").pivot(index="seed", columns="method", values="value")
-    assert list(rows.index) == list(SEEDS)
-    assert rows.notna().all(axis=None)
-    fused = rows.pop("bigprior")
-    assert fused.min() > FUSED[experiment.run]["psnr"]
-    assert (fused > rows.max(axis=1) - 0.05).all()
-    assert (fused > rows.drop(columns="bigprior-prior").max(axis=1)).all()
-
-
-@pytest.mark.realdata
-def test_our_prior_alone_against_the_papers() -> None:
-    """Better in at least nine of the eleven experiments."""
-    released = {e.run: scores(e, MGAN, "psnr") for e in EXPERIMENTS}
-    wins = [_mean(run, "bigprior-prior") > values.mean() for run, values in released.items() if values is not None]
-    assert len(wins) == 11
-    assert sum(wins) >= 9
-
-
-FIDELITY = {"denoise": "noisy", "inpaint": "harmonic", "colorize": "chroma-given-luma-row"}
-"""The row that is f(y) of `bigprior`, by the first word of a run."""
-
-
-@pytest.mark.parametrize("run", [e.run for e in EXPERIMENTS])
-def test_the_fusion_is_not_under_the_better_of_its_parts(run: str) -> None:
-    """By more than 0.05 dB, on the mean of an experiment."""
-    parts = [_mean(run, row) for row in (FIDELITY[run.partition("-")[0]], "bigprior-prior")]
-    assert _mean(run, "bigprior") >= max(parts) - 0.05
-
-
-@pytest.mark.parametrize("set_", LSUN)
-def test_bigprior_beats_the_rows_to_beat(set_: str) -> None:
-    assert _mean(f"denoise-blind-{set_}", "bigprior") > _mean(f"denoise-blind-{set_}", "bm3d@true-sigma")
-    for kind in ("inpaint-center", "inpaint-random"):
-        for row in ("telea", "harmonic"):
-            assert _mean(f"{kind}-{set_}", "bigprior") > _mean(f"{kind}-{set_}", row)
-
-
-def test_the_runner_takes_little_of_a_long_run() -> None:
-    long = [seconds for name in THERE if (seconds := read_run(folder(name))["seconds"])["total"] > 300]
-    assert long, "the seconds of a run that was gone on with are those of its last part"
-    assert all(seconds["outside_of_total"] <= 0.05 for seconds in long)
+def test_the_readme_has_the_rows_that_the_list_names() -> None:
+    text = (ROOT / "README.md").read_text().partition(blocks.BEGIN)[2].partition(blocks.END)[0]
+    for row in listed().readme[1]:
+        assert f"| {row} |" in text
 
 
 def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("mine")
     with pytest.raises(SuiteError, match="no block between"):
-        rewrite_readme(path)
+        blocks.rewrite(path, lambda: "")
     assert path.read_text() == "mine"
+
+
+@cache
+def _claims() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("claims", RESULTS / "claims.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["claims"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("said", _claims().CLAIMS)
+def test_the_rows_of_a_claim_exist(said: str) -> None:
+    """Whether it holds is asked by results/claims.py itself, in CI."""
+    assert _claims().comparisons(said)
+
+
+def test_a_claim_that_does_not_hold_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claims = _claims()
+    wrong = {"two is over three": lambda: iter([claims.Comparison("here", 2.0, 3.0)]),
+             "nothing": lambda: iter([claims.Comparison("there", 1.0, float("nan"))])}  # fmt: skip
+    monkeypatch.setattr(claims, "CLAIMS", wrong)
+    assert claims.main() == 1
+    assert "FAILS  two is over three. here (2, 3)" in capsys.readouterr().out
+
+
+def test_the_claims_are_a_command() -> None:
+    done = subprocess.run([sys.executable, str(RESULTS / "claims.py")], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert f"of {len(_claims().CLAIMS)} claims hold." in done.stdout
+
+
+def test_folders_are_named_by_themselves_or_from_above() -> None:
+    assert named(["results/denoise/set12-sigma15/"], list(runs())) == ["denoise/set12-sigma15"]
+    assert named(["colorize"], list(runs())) == [folder for folder in runs() if folder.startswith("colorize/")]
+    assert named([], ["a", "b"]) == ["a", "b"]
+    with pytest.raises(SuiteError, match="Did you mean denoise/photos-sigma25"):
+        named(["denoise/photo-sigma25"], list(runs()))
+
+
+def test_a_typo_and_help_cost_little() -> None:
+    """Nothing heavy is imported before the command line has been read."""
+    code = "import sys; from benchmarks.regenerate.__main__ import parser; parser(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.fixture
+def one_run(run_here: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of results with a run of two photographs by two rows, made on this machine."""
+    monkeypatch.setattr(regenerate, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr("benchmarks.regenerate.stamp.execute", partial(execute, make_executor=ThreadPoolExecutor))
+    out = tmp_path / "results" / "a" / "b"
+    options = ("--limit", "2", "--methods", "noisy,tikhonov", "--metrics", "psnr", "--device", "cpu")
+    assert run_here(*options, out=out, dataset="photos") == 0
+    return out
+
+
+def _facts(folder: Path) -> Facts:
+    return RunFolder(folder).facts
+
+
+def _age(folder: Path) -> None:
+    """Give the rows other fingerprints, as if their code had moved since."""
+    path = folder / "run.json"
+    for row in _facts(folder).rows.values():
+        path.write_text(path.read_text().replace(row.fingerprint, "0" * 16))
+
+
+def test_stamp_renews_fingerprints_after_equal_results(one_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = _facts(one_run)
+    _age(one_run)
+    assert stamp("a/b") == 0
+    after = _facts(one_run)
+    assert after.rows == before.rows
+    assert after.stamped
+    assert "2 results of 2 rows are equal to the last bit: stamped" in capsys.readouterr().out
+
+
+def test_stamp_tells_a_difference_in_the_last_digit_and_changes_nothing(
+    one_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = one_run / "records.csv"
+    value = repr(float(RunFolder(one_run).records.query("method == 'tikhonov'").psnr.iloc[0]))
+    last = "1" if value[-1] != "1" else "2"
+    records.write_text(records.read_text().replace(value, value[:-1] + last))
+    _age(one_run)
+    facts = (one_run / "run.json").read_text()
+    assert stamp("a/b") == 1
+    assert f"is {value}" in (said := capsys.readouterr().out)
+    assert "1 of 2 results differ, not stamped" in said
+    assert (one_run / "run.json").read_text() == facts
+
+
+def test_a_reference_stands_for_the_records_but_not_far_from_them(one_run: Path, tmp_path: Path) -> None:
+    assert write_sample("a/b", 1, tmp_path / "then") == 0
+    records = one_run / "records.csv"
+    value = RunFolder(one_run).records.query("method == 'tikhonov'").psnr.iloc[0]
+    original = records.read_text()
+    records.write_text(original.replace(repr(float(value)), repr(float(value) + 1e-6)))
+    assert stamp("a/b") == 1
+    assert stamp("a/b", reference=tmp_path / "then") == 0
+    records.write_text(original.replace(repr(float(value)), repr(float(value) + 1)))
+    assert stamp("a/b", reference=tmp_path / "then") == 1
+
+
+def test_stamp_needs_the_images_that_were_measured(one_run: Path) -> None:
+    path = one_run / "run.json"
+    (digest, *_) = _facts(one_run).images.values()
+    path.write_text(path.read_text().replace(digest, "0" * 64))
+    with pytest.raises(SuiteError, match="has changed"):
+        stamp("a/b")
+
+
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="--sample 0 is out of range"):
+        main(["--stamp", "--sample", "0"])
+    with pytest.raises(SuiteError, match="is no folder"):
+        main(["--stamp", "--reference", str(tmp_path / "none")])

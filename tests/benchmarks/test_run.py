@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks.environment import ROOT
-from benchmarks.records import COLUMNS, TIMINGS, RecordFile
+from benchmarks.folder.provenance import ROOT
+from benchmarks.folder.records import TIMINGS, RecordFile, columns
 from benchmarks.rescore import rescore
 from benchmarks.run import main
 from datasets.cli import guarded
@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 import torch
 from bigprior.fusion import Restoration
+from datasets.task import DENOISING
 from methods.base import Method
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Broken(Method):
     name: ClassVar[str] = "broken"
     summary: ClassVar[str] = "fails on some images"
     citation: ClassVar[str] = "none: made for a test, 2026"
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems = (DENOISING,)
     decoupled: ClassVar[bool] = False
     batch_size: ClassVar[int] = {batch}
 
@@ -70,30 +71,23 @@ def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Add a method by adding a file."""
-    from methods.registry import methods
 
     def add(source: str) -> None:
         (tmp_path / "plugins").mkdir(exist_ok=True)
         (tmp_path / "plugins" / "extra.py").write_text(source)
         monkeypatch.setenv("RESTORATION_PLUGINS", str(tmp_path / "plugins"))
-        methods.cache_clear()
 
-    yield add
-    monkeypatch.undo()
-    methods.cache_clear()
-    for name in [name for name in sys.modules if name.startswith("_plugin_extra")]:
-        del sys.modules[name]
+    return add
 
 
 def test_a_run_leaves_what_it_promises(run_here: Runner, tmp_path: Path) -> None:
     assert run_here("--methods", QUICK) == 0
     out = tmp_path / "run"
     table = pd.read_csv(out / "records.csv")
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == columns(("sigma", "psnr", "ssim"))
     assert len(table) == 9
     assert table.psnr.between(10, 60).all()
     assert table.phi_mean[table.method == "noisy"].eq(0).all()
-    assert table.lpips.isna().all(), "not measured is empty"
     assert table.seconds.gt(0).all()
     run = facts(out)
     assert run["status"] == "finished"
@@ -139,7 +133,7 @@ def test_a_second_run_does_nothing_again(
     def drawn(*_: object) -> None:
         raise AssertionError("the figures were drawn again")
 
-    monkeypatch.setattr("benchmarks.figures.draw_all", drawn)
+    monkeypatch.setattr("benchmarks.tables.figures.draw_all", drawn)
     run_here("--methods", QUICK)
     assert "9 of 9 results are already" in capsys.readouterr().out
     assert (tmp_path / "run" / "records.csv").read_bytes() == before
@@ -183,31 +177,109 @@ def test_another_run_is_not_mixed_in(run_here: Runner, tmp_path: Path, folder: P
     assert (tmp_path / "run" / "records.csv").read_bytes() == before
 
 
-def test_a_changed_method_is_said(
-    run_here: Runner, plugin: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+def test_a_changed_row_is_measured_again(
+    run_here: Runner, plugin: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = BROKEN_METHOD.format(batch=1, threshold=1e9, action="pass")
+    """Other code, other weights: said and measured again; the other rows stay; --keep keeps; comments do not count."""
+    weights = tmp_path / "plugins" / "factor.txt"
+    source = BROKEN_METHOD.format(batch=1, threshold=1e9, action="pass").replace(
+        "return Restoration(image)",
+        "from pathlib import Path\n"
+        "        return Restoration(image * float((Path(__file__).parent / 'factor.txt').read_text()))",
+    )
     plugin(source)
-    run_here("--methods", "broken")
-    for name in [name for name in sys.modules if name.startswith("_plugin_extra")]:
-        del sys.modules[name]
-    plugin(source + "\n# another version\n")
-    run_here("--methods", "broken")
-    assert "broken: the method's file has changed" in capsys.readouterr().err
+    weights.write_text("0.9")
+    out = tmp_path / "run"
     run_here("--methods", "broken,noisy")
+    first = pd.read_csv(out / "records.csv").set_index(["image", "method"])
+    capsys.readouterr()
+
+    plugin(source.replace("import torch", "# a comment\nimport torch"))
     run_here("--methods", "broken,noisy")
-    assert "broken: the method's file has changed" in capsys.readouterr().err, "said as long as its records are kept"
+    assert "6 of 6 results are already in" in capsys.readouterr().out
+
+    weights.write_text("0.8")
+    run_here("--methods", "broken,noisy", "--keep")
+    said = capsys.readouterr()
+    assert "broken: its code, parameters or files have changed" in said.err
+    assert "kept" in said.err
+    assert "6 of 6 results are already in" in said.out
+    pd.testing.assert_frame_equal(pd.read_csv(out / "records.csv").set_index(["image", "method"]), first)
+
+    run_here("--methods", "broken,noisy")
+    said = capsys.readouterr()
+    assert "broken: its code, parameters or files have changed" in said.err
+    assert "measured again" in said.err
+    assert "3 of 6 results are already in" in said.out
+    second = pd.read_csv(out / "records.csv").set_index(["image", "method"])
+    assert (second.psnr.xs("broken", level=1) != first.psnr.xs("broken", level=1)).all()
+    pd.testing.assert_frame_equal(second.xs("noisy", level=1), first.xs("noisy", level=1))
+    aside = list(out.glob("previous-*/records.csv"))
+    assert len(aside) == 1, "nothing is deleted"
+    assert pd.read_csv(aside[0]).set_index(["image", "method"]).psnr.equals(first.psnr)
+
+    run_here("--methods", "broken,noisy")
+    assert "6 of 6 results are already in" in capsys.readouterr().out
+    run_here("--methods", "broken,noisy", "--refresh", "noisy")
+    assert "noisy: asked for by --refresh" in capsys.readouterr().err
+
+
+def test_rows_settings_and_metrics_of_one_command(run_here: Runner, tmp_path: Path) -> None:
+    """Three rows of one method, two settings, two metrics."""
+    status = run_here(
+        "--methods", "nlm,nlm[patch=5],wide=nlm[search=15]", "--sigma", "15,25",
+        "--metrics", "psnr,psnr[channel=y,crop=4]",
+    )  # fmt: skip
+    assert status == 0
+    folders = sorted(path.parent for path in (tmp_path / "run").glob("*/run.json"))
+    assert len(folders) == 2
+    for folder, sigma in zip(folders, (15, 25), strict=True):
+        table = values(folder)
+        assert set(table.method) == {"nlm", "nlm[patch=5]", "wide"}
+        assert table.sigma.eq(sigma).all()
+        assert {"psnr", "psnr[channel=y,crop=4]"} <= set(table.columns)
+        assert "ssim" not in table.columns
+        wide = table.pivot_table(index="image", columns="method", values="psnr")
+        assert not wide["nlm"].equals(wide["nlm[patch=5]"])
+        assert not wide["nlm"].equals(wide["wide"])
+        assert facts(folder)["rows"]["wide"]["spec"] == "nlm[search=15]"
+
+
+def test_metrics_can_be_added_later(run_here: Runner, tmp_path: Path) -> None:
+    run_here("--methods", "noisy", "--metrics", "psnr")
+    before = values(tmp_path / "run")
+    run_here("--methods", "noisy", "--metrics", "psnr,ssim")
+    after = values(tmp_path / "run")
+    assert after.psnr.equals(before.psnr)
+    assert after.ssim.notna().all()
+    run_here("--methods", "noisy", "--metrics", "psnr,ssim", out=tmp_path / "whole")
+    pd.testing.assert_frame_equal(after, values(tmp_path / "whole"), check_exact=True)
+
+
+def test_a_row_can_be_told_another_sigma(run_here: Runner, tmp_path: Path) -> None:
+    run_here("--methods", "bilateral,bilateral[sigma=true],bilateral[sigma=hidden],bilateral[sigma=50]")
+    wide = values(tmp_path / "run").pivot_table(index="image", columns="method", values="psnr")
+    assert wide["bilateral"].equals(wide["bilateral[sigma=true]"]), "it was told anyway"
+    assert not wide["bilateral"].equals(wide["bilateral[sigma=hidden]"])
+    assert not wide["bilateral"].equals(wide["bilateral[sigma=50]"])
+    oracle = {label: row["oracle"] for label, row in facts(tmp_path / "run")["rows"].items()}
+    assert [label for label, told in oracle.items() if told] == ["bilateral[sigma=true]"]
+
+
+def test_old_spellings_are_read(run_here: Runner, tmp_path: Path) -> None:
+    run_here("--methods", "bilateral@true-sigma", "--sigma", "5:50")
+    assert set(values(tmp_path / "run").method) == {"bilateral[sigma=true]"}
 
 
 def test_blind_denoising_has_two_rows(run_here: Runner, tmp_path: Path) -> None:
     run_here("--methods", "noisy,bilateral", "--sigma", "5:50")
     table = values(tmp_path / "run")
-    assert set(table.method) == {"noisy", "bilateral", "bilateral@true-sigma"}
+    assert set(table.method) == {"noisy", "bilateral", "bilateral[sigma=true]"}
     assert table.groupby("image").sigma.nunique().eq(1).all(), "one σ per image, whatever the method"
     assert table.sigma.between(5, 50).all()
     assert table.sigma.mod(1).eq(0).all()
     wide = table.pivot_table(index="image", columns="method", values="psnr")
-    assert not wide["bilateral"].equals(wide["bilateral@true-sigma"])
+    assert not wide["bilateral"].equals(wide["bilateral[sigma=true]"])
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
@@ -335,7 +407,8 @@ def test_bad_images_are_named_before_work_begins(
     out = tmp_path / "bad"
 
     def said() -> str:
-        line = fails(capsys, "--task", "denoise", "--dataset", str(folder), "--methods", "noisy", "--out", str(out))
+        argv = ["--task", "denoise", "--dataset", str(folder), "--methods", "noisy", "--out", str(out), "--strict"]
+        line = fails(capsys, *argv)
         assert not (out / "records.csv").exists()
         return line
 
@@ -352,9 +425,60 @@ def test_bad_images_are_named_before_work_begins(
     assert "empty" in fails(capsys, "--task", "denoise", "--dataset", str(empty), "--out", str(out))
 
 
+def test_one_bad_image_is_left_out_and_named(
+    run_here: Runner, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "crop1.png").write_bytes(b"not an image")
+    assert run_here("--methods", "noisy") == 1
+    said = capsys.readouterr()
+    assert "left out: " in said.out
+    assert "1 image(s) were left out: crop1" in said.err
+    assert set(values(tmp_path / "run").image) == {"crop0", "crop2"}
+    assert facts(tmp_path / "run")["counts"]["images"] == 2
+
+
+def test_another_scale_is_said(
+    run_here: Runner, plugin: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin(BROKEN_METHOD.format(batch=1, threshold=-1e9, action="image = 255 * observation.y"))
+    run_here("--methods", "noisy,broken")
+    said = capsys.readouterr().err
+    assert "broken on crop0: its values reach" in said
+    assert "[0,1]" in said
+    assert "noisy" not in said
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--x'])", "SystemExit: 2"),
+        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})()", "Mute, which cannot say"),
+        ("raise ValueError('a\\x1b[31mb\\nc')", "ValueError: a [31mb c"),
+        ("return 7", "returned int instead of"),
+        ("image = image.to(torch.complex64)", "instead of real"),
+    ],
+)
+def test_whatever_a_method_does_is_a_record(
+    run_here: Runner, plugin: Callable[[str], None], tmp_path: Path, action: str, said: str
+) -> None:
+    plugin(BROKEN_METHOD.format(batch=2, threshold=-1e9, action=action))
+    assert run_here("--methods", "noisy,broken") == 1
+    table = values(tmp_path / "run")
+    assert table.error[table.method == "broken"].str.contains(said, regex=False).all()
+    assert table.error[table.method == "noisy"].eq("").all()
+
+
+def test_a_plain_tensor_is_an_image(run_here: Runner, plugin: Callable[[str], None], tmp_path: Path) -> None:
+    plugin(BROKEN_METHOD.format(batch=1, threshold=-1e9, action="return observation.y"))
+    assert run_here("--methods", "noisy,broken") == 0
+    wide = values(tmp_path / "run").pivot_table(index="image", columns="method", values="psnr")
+    assert wide["broken"].equals(wide["noisy"])
+
+
 def test_gray_images_cannot_be_colorized(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(folder / "flat.png")
-    assert "image 'flat' of" in fails(capsys, "--task", "colorize", "--dataset", str(folder))
+    assert "image 'flat' of" in fails(capsys, "--task", "colorize", "--dataset", str(folder), "--strict")
     assert "images of set12 are grayscale" in fails(capsys, "--task", "colorize", "--dataset", "set12")
 
 
@@ -406,8 +530,35 @@ def test_help_and_the_lists() -> None:
         (["benchmarks.run", "--help"], "--protocol"),
         (["methods", "list"], "bilateral"),
         (["datasets", "list"], "photos"),
+        (["benchmarks"], "regenerate"),
+        (["benchmarks", "run", "--help"], "--protocol"),
     ]:
         done = subprocess.run(
             [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ
         )
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ("nlm[serch=15]", "search"),
+        ("nlm[search=wide]", "whole number"),
+        ("nlm[search=15", "bracket is not closed"),
+        ("a=nlm,a=tv", "alias 'a' is used twice"),
+        ("a=nlm,nlm[own=0.5],a=tv", "used twice"),
+        ("tv=nlm,tv", "same label 'tv'"),
+        ("nlm,nlm", "same label 'nlm'"),
+        ("clean=nlm", "cannot be called 'clean'"),
+        ("noisy[sigma=true]", "reads no σ"),
+        ("nlm[sigma=loud]", "true, hidden, or a number"),
+        ("mgan", "generator"),
+        ("nlm]", "closing bracket"),
+        ("=nlm", "alias=name"),
+    ],
+)
+def test_wrong_specs_are_one_line(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, methods: str, said: str
+) -> None:
+    argv = ["--task", "denoise", "--dataset", str(folder), "--out", str(tmp_path / "x"), "--methods", methods]
+    assert said in fails(capsys, *argv)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.environment import ROOT
+from benchmarks.folder.provenance import ROOT
+from benchmarks.timing import test_inversions, test_methods
 from benchmarks.timing.__main__ import main
-from benchmarks.timing.case import MOST_ROUNDS, relative_seconds, rounds_for
+from benchmarks.timing.case import KINDS, MOST_ROUNDS, Device, relative_seconds, rounds_for, time_case
 from benchmarks.timing.compare import FLOOR, load
+from bigprior.priors.pggan import PGGAN
+from datasets.catalog import TASKS
 from datasets.errors import SuiteError
 
 SECONDS = {"bm3d": 8.0, "tv": 0.1, "noisy": 0.0004}
@@ -147,6 +153,78 @@ def test_the_committed_baseline_can_be_read() -> None:
     assert "node" not in json.loads(path.read_text())["machine_info"]
 
 
+class Counted(Device):
+    """A device that counts its memory; it computes on the CPU, and tells of what the work says it took there."""
+
+    name: ClassVar[str] = "counted"
+    counts: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    @property
+    def card(self) -> str:
+        return "Some Card"
+
+    def take(self, bytes_: int) -> None:
+        """Hold some more for a moment."""
+        self.most = max(self.most, self.now + bytes_)
+
+    def allocated(self) -> int:
+        self.most = self.now
+        return self.now
+
+    def peak(self) -> int:
+        return self.most
+
+
+def test_work_that_does_not_touch_the_device_is_refused(benchmark: BenchmarkFixture) -> None:
+    """What lies there already, and what the reference kernel takes, do not count."""
+    device = Counted()
+    device.now = 7 * 2**20
+    with pytest.raises(RuntimeError, match="elsewhere is timed on counted and allocated nothing there"):
+        time_case(benchmark, lambda: None, kind="inversion", what="elsewhere", device=device, rounds=2)
+    assert "device" not in benchmark.extra_info
+
+
+def test_the_peak_of_the_work_alone_is_noted(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, large = Counted(), 50 * 2**20
+    device.now = 7 * 2**20
+
+    def reference(*_: object) -> float:
+        device.take(large)
+        return 0.01
+
+    monkeypatch.setattr("benchmarks.timing.case.reference_seconds", reference)
+    work = functools.partial(device.take, 3 * 2**20)
+    time_case(benchmark, work, kind="inversion", what="there", subject="holes", side=256, device=device, rounds=2)
+    assert benchmark.extra_info["peak_mb"] == 3
+    assert benchmark.extra_info["card"] == "Some Card"
+    assert benchmark.group == "inversion holes 256×256 counted"
+
+
+def test_the_memory_of_the_processor_is_not_counted(benchmark: BenchmarkFixture) -> None:
+    time_case(benchmark, lambda: None, kind="runner", what="nothing", rounds=1)
+    assert "peak_mb" not in benchmark.extra_info
+    assert set(KINDS) == {"cpu", "cuda"}
+
+
+def test_the_generator_is_made_on_the_device_of_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[object, ...]] = []
+    monkeypatch.setattr(test_inversions, "PGGAN", lambda *given: made.append(given))
+    monkeypatch.setattr(test_inversions, "random_state", lambda _: {})
+    test_inversions.generator("meta")
+    assert inspect.signature(PGGAN).bind(*made[0]).arguments["device"] == "meta"
+
+
+def test_there_is_a_case_for_every_method_on_its_tasks() -> None:
+    cases = {tuple(case.values[:2]) for case in test_methods.CASES}
+    assert {task for task, _ in cases} == set(TASKS.names())
+    assert {("denoise", "nlm"), ("colorize", "mgan-bedroom"), ("inpaint-center", "harmonic")} <= cases
+    assert not {("denoise", "harmonic"), ("colorize", "nlm")} & cases
+    assert len({case.id for case in test_methods.CASES}) == len(test_methods.CASES)
+
+
 PLANTED = """
 import os
 from dataclasses import dataclass
@@ -154,6 +232,7 @@ from typing import ClassVar
 
 from benchmarks.timing.case import reference_kernel
 from bigprior.fusion import Restoration
+from datasets.task import DENOISING, Problem
 from methods.base import Method
 
 
@@ -162,7 +241,7 @@ class Planted(Method):
     name: ClassVar[str] = "planted"
     summary: ClassVar[str] = "does a given amount of work"
     citation: ClassVar[str] = "none"
-    tasks: ClassVar[tuple[str, ...]] = ("denoise",)
+    problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = False
 
     def restore(self, observation):

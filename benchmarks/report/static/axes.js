@@ -43,6 +43,8 @@ function yAxis(root, ticks, scale, write, left, right, title) {
   root.append(svg("text", { class: "axis", x: 0, y: 12 }, title));
 }
 const axisTitle = (m) => `${m.title}${m.unit ? " " + m.unit : ""} (${m.higher ? "higher" : "lower"} is better)`;
+// A name in a figure: one with long parameters keeps both its ends.
+const short = (name, letters = 26) => (name.length > letters ? `${name.slice(0, letters - 9)}…${name.slice(-8)}` : name);
 const shade = (phi) => `rgb(${data.colours.viridis[Math.round(255 * Math.min(1, Math.max(0, phi)))].join(" ")})`;
 
 function tip(node, text) {

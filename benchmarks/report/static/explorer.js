@@ -24,7 +24,7 @@ function fillSides() {
 }
 
 function criterion(order, byScore) {
-  const m = metric(), [a, b] = [labelOf($("side-a").value), labelOf($("side-b").value)];
+  const m = imageMetric(), [a, b] = [labelOf($("side-a").value), labelOf($("side-b").value)];
   const what = {
     differ: byScore ? `|${a} − ${b}| in ${m?.title}, since not every image has its pixels` : `root mean square difference of ${a} and ${b}, of 255`,
     "a-worst": `${m?.title} of ${a}, worst first`,
@@ -37,7 +37,7 @@ function criterion(order, byScore) {
 }
 
 function fillFilm(keep) {
-  const order = $("order").value, m = metric();
+  const order = $("order").value, m = imageMetric();
   const { places, by, byScore } = ordering(order, $("side-a").value, $("side-b").value);
   const amount = (image) => {
     const value = by(image);
@@ -80,22 +80,22 @@ $("film").addEventListener("keydown", (event) => {
 });
 
 function showScores(a, b) {
-  const image = explorer.image, { metrics } = setting();
-  const lines = metrics.map((m) => [`${m.title}${m.unit ? " " + m.unit : ""} ${m.higher ? "↑" : "↓"}`, m.name, m.decimals]);
+  const image = explorer.image;
+  const lines = imageMetrics().map((m) => [`${m.title}${m.unit ? " " + m.unit : ""} ${m.higher ? "↑" : "↓"}`, m.name, m.decimals]);
   lines.push(["φ mean", "phi_mean", 3]);
   $("scores").tBodies[0].replaceChildren(...lines.map(([head, name, digits]) => {
     const [x, y] = [scoreOf(image, a, name), scoreOf(image, b, name)];
     const gap = missing(x) || missing(y) ? null : y - x;
-    return el("tr", {}, el("th", { scope: "row" }, head), ...[fixed(x, digits), fixed(y, digits), signed(gap, digits)].map((text) => el("td", { class: "number" }, text)));
+    return el("tr", {}, el("th", { scope: "row" }, el("span", { class: "label" }, head)), ...[fixed(x, digits), fixed(y, digits), signed(gap, digits)].map((text) => el("td", { class: "number" }, text)));
   }));
-  $("scores-a").textContent = labelOf(a);
-  $("scores-b").textContent = labelOf(b);
+  $("scores-a").replaceChildren(el("span", { class: "label" }, labelOf(a)));
+  $("scores-b").replaceChildren(el("span", { class: "label" }, labelOf(b)));
   $("scores-caption").textContent = `Scores on ${setting().images[image].name}`;
 }
 
 // What is known about the two over all images: the difference, its interval, the corrected test.
 function showPair(a, b) {
-  const m = metric(), [one, other] = [a, b].map((key) => setting().methods[methodOf(key)]?.name);
+  const m = imageMetric(), [one, other] = [a, b].map((key) => setting().methods[methodOf(key)]?.name);
   const pair = one && other && setting().pairs.find(([name, row, rest]) => name === m.name && ((row === one && rest === other) || (row === other && rest === one)));
   if (!pair) { $("pair").textContent = ""; return; }
   const turned = pair[1] === one;
@@ -128,7 +128,7 @@ async function showPictures() {
   const [a, b] = [$("side-a").value, $("side-b").value];
   showScores(a, b);
   showPair(a, b);
-  const number = (key) => (missing(scoreOf(image, key)) ? "" : `  ${withUnit(scoreOf(image, key), metric())}`);
+  const number = (key) => (missing(scoreOf(image, key)) ? "" : `  ${withUnit(scoreOf(image, key), imageMetric())}`);
   $("name-a").textContent = labelOf(a) + number(a);
   $("name-b").textContent = labelOf(b) + number(b);
   const kind = $("overlay").value;

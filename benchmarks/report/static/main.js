@@ -6,7 +6,7 @@ function fillMetrics() {
 }
 function drawFigures() {
   drawPareto();
-  drawSigma();
+  drawLevel();
   drawDistribution();
 }
 follow(drawFigures);

@@ -2,7 +2,7 @@
 const RESTORED = "x:";
 const methodOf = (key) => setting().methods.findIndex((method) => key === RESTORED + method.name);
 // The score of a picture by the chosen metric, or null if it is not a restoration.
-const scoreOf = (image, key, name = metric()?.name) => {
+const scoreOf = (image, key, name = imageMetric()?.name) => {
   const method = methodOf(key);
   return method < 0 ? null : score(image, method, name);
 };
@@ -28,7 +28,7 @@ function disagreement(a, b) {
 }
 
 function ordering(order, a, b) {
-  const m = metric(), sign = m?.higher ? 1 : -1;
+  const m = imageMetric(), sign = m?.higher ? 1 : -1;
   const gain = (image, one, other) => {
     const [x, y] = [scoreOf(image, one), scoreOf(image, other)];
     return missing(x) || missing(y) ? null : sign * (x - y);

@@ -23,7 +23,7 @@ function drawPareto() {
   xAxis(root, powersOfTen(times), x, seconds, top, bottom, "seconds per image, one thread", right);
   yAxis(root, linearTicks(values), y, brief, left, right, axisTitle(m));
   const dots = methods.map((method) => ({
-    method, x: x(Math.log10(method.seconds)), y: y(method.scores[m.name]), name: method.name,
+    method, x: x(Math.log10(method.seconds)), y: y(method.scores[m.name]), name: short(method.name),
     weight: front.includes(method) ? 600 : 400,
   })).sort((a, b) => b.weight - a.weight);
   const steps = dots.filter((dot) => dot.weight === 600).sort((a, b) => a.x - b.x);

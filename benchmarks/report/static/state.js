@@ -6,6 +6,9 @@ const changed = () => followers.forEach((redraw) => redraw());
 
 const setting = () => data.settings[state.setting];
 const metric = () => setting().metrics.find((m) => m.name === state.metric) ?? setting().metrics[0];
+// The metrics that have a value per image, and the one that images are ordered by.
+const imageMetrics = () => setting().metrics.filter((m) => !m.of_set);
+const imageMetric = () => (metric()?.of_set ? imageMetrics()[0] : metric());
 
 // Records by image and method, of every setting.
 for (const one of data.settings) {
@@ -15,7 +18,7 @@ for (const one of data.settings) {
 }
 const score = (image, method, name) => {
   const record = setting().at[image][method];
-  return record === undefined ? null : setting().records[name][record];
+  return record === undefined ? null : (setting().records[name]?.[record] ?? null);
 };
 
 function chosen(method) {

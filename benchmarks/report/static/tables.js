@@ -44,15 +44,15 @@ const PAGE = 50;
 const listing = { key: null, descending: false, lines: PAGE };
 
 function recordColumns() {
-  const { records, metrics, methods, images } = setting();
+  const { records, level, methods, images } = setting();
   const number = (key, head, write, signature = "", first = "ascending") =>
     ({ key, head, signature, first, value: (r) => records[key][r], text: (r) => write(records[key][r]) });
   const columns = [
     { key: "image", head: "Image", word: true, first: "ascending", value: (r) => images[records.image[r]].name },
     { key: "method", head: "Method", word: true, first: "ascending", value: (r) => methods[records.method[r]].name },
   ];
-  if (new Set(records.sigma).size > 1) columns.push(number("sigma", "σ", brief, "0–255 scale"));
-  for (const m of metrics) {
+  if (level && new Set(records[level.name]).size > 1) columns.push(number(level.name, level.name, brief, level.title));
+  for (const m of imageMetrics()) {
     const head = `${m.title}${m.unit ? " " + m.unit : ""} ${m.higher ? "↑" : "↓"}`;
     columns.push(number(m.name, head, (v) => fixed(v, m.decimals), m.signature, m.higher ? "descending" : "ascending"));
   }

@@ -1,0 +1,97 @@
+"""The suite's command: its verbs, and how quickly it answers a question."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import VERBS, usage
+from benchmarks.folder.provenance import ROOT
+
+QUICK = 0.5
+"""Seconds of CPU for an answer that needs no computing."""
+
+
+def answer(*words: str, cwd: Path = ROOT) -> tuple[subprocess.CompletedProcess[str], float]:
+    """Run a command and return what it said, and the seconds of CPU that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", *words], cwd=cwd, capture_output=True, text=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_the_verbs_are_listed() -> None:
+    done, _ = answer("benchmarks")
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert f"  {verb} " in done.stdout
+    assert done.stdout.strip() == usage()
+
+
+def test_a_mistyped_verb_has_near_names() -> None:
+    done, _ = answer("benchmarks", "reprot")
+    assert done.returncode == 2
+    assert "unknown verb 'reprot'. Did you mean report" in done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_is_quick(verb: str) -> None:
+    done, seconds = answer("benchmarks", verb, "--help")
+    assert done.returncode == 0
+    assert "usage: " in done.stdout
+    assert seconds < QUICK
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["benchmarks.run", "--task", "denoize"], "denoise"),
+        (["benchmarks.run", "--task", "denoise", "--methods", "nlmm"], "nlm"),
+        (["benchmarks.run", "--task", "denoise", "--dataset", "fotos"], "photos"),
+        (["benchmarks.run", "--task", "denoise", "--metrics", "psnrr"], "psnr"),
+        (["benchmarks.run", "--task", "denoise[sigma=25"], "bracket is not closed"),
+        (["methods", "show", "nlmm"], "nlm"),
+        (["datasets", "fetch", "set21"], "set12"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_a_mistyped_name_is_answered_quickly(words: list[str], near: str) -> None:
+    done, seconds = answer(*words)
+    assert done.returncode == 2
+    assert near in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert seconds < QUICK
+
+
+def test_another_package_called_datasets_is_said(tmp_path: Path) -> None:
+    """Somebody else's `datasets` in front of ours: one line with the remedy, before anything else fails."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "__init__.py").write_text("")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "benchmarks", "run", "--help"], cwd=tmp_path, capture_output=True, text=True,
+        env=environment,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "environment of its own" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m methods list | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_cannot_show_greek(encoding: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-m", "methods", "list"], cwd=ROOT, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"bilateral" in done.stdout
