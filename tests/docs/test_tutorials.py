@@ -20,12 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.environment import ROOT
+from benchmarks.folder.provenance import ROOT
 
 DOCS = ROOT / "docs"
-TUTORIALS = sorted(path.name for path in DOCS.glob("*.md") if path.name != "README.md")
+PAGES = sorted(path.name for path in DOCS.glob("*.md") if path.name != "README.md")
 BLOCK = re.compile(r'^```(?P<language>[^\s`]*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+TUTORIALS = sorted(re.findall(r"^- \[.*\]\((.+\.md)\)", (DOCS / "README.md").read_text().split("Reference:")[0], re.M))
+"""What the index lists before its reference pages."""
 
 
 @dataclass(frozen=True)
@@ -97,24 +99,45 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+RUN = [name for name in PAGES if list(blocks((DOCS / name).read_text()))]
+"""Pages with something to run: the tutorials, and reference pages that hold whole files."""
 MARKS = {"reproduce-a-paper-table.md": [pytest.mark.realdata]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tutorial", [pytest.param(name, marks=MARKS.get(name, [])) for name in TUTORIALS])
+@pytest.mark.parametrize("tutorial", [pytest.param(name, marks=MARKS.get(name, [])) for name in RUN])
 def test_tutorial(tutorial: str, here: Path) -> None:
     run((DOCS / tutorial).read_text(), tutorial, here)
 
 
-def test_the_list_of_tutorials_is_whole() -> None:
-    linked = re.findall(r"\]\(([^)]+\.md)\)", (DOCS / "README.md").read_text())
-    assert sorted(linked) == TUTORIALS
+def test_the_index_is_whole() -> None:
+    linked = re.findall(r"\]\(([^)/]+\.md)\)", (DOCS / "README.md").read_text())
+    assert sorted(linked) == PAGES
+    assert len(TUTORIALS) == 3
+    assert set(TUTORIALS) <= set(RUN)
+
+
+PAGES_TO_CHECK = [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("page", PAGES_TO_CHECK, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 900
 
 
 @pytest.mark.parametrize("tutorial", TUTORIALS)
 def test_tutorials_are_short(tutorial: str) -> None:
-    text = (DOCS / tutorial).read_text()
-    assert len(text.splitlines()) < 100
+    assert len((DOCS / tutorial).read_text().splitlines()) < 100
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_fences_are_closed(page: str) -> None:
+    text = (DOCS / page).read_text()
     assert len(list(blocks(text))) * 2 == text.count("\n```"), "a fence that is not closed"
 
 
