@@ -195,7 +195,9 @@ def _warm_up(row: Row, task: Task, device: str) -> None:
 
 def _attempt(bench: Bench, trial: Trial) -> Outcome:
     observations = _degraded(bench, trial.entries)
+    began = time.perf_counter()
     prepared = _prepared(bench, trial.entries)
+    preparing = time.perf_counter() - began
     _warm_up(trial.row, bench.task, bench.device)
     given = trial.row.view(Observation.cat(observations), bench.device)
     result, seconds, peak = clocked(trial.row.method.restore, given, bench.device)
@@ -211,7 +213,7 @@ def _attempt(bench: Bench, trial: Trial) -> Outcome:
         for n, observation in enumerate(observations)
     ]
     records = [replace(r, seconds=seconds / len(trial.entries), peak_mb=peak) for r in records]
-    score_seconds = time.perf_counter() - began
+    score_seconds = preparing + time.perf_counter() - began
     if bench.out is not None:
         _keep(bench, trial, Pictures(bench.out), restoration, measured)
     doubt = _doubt(restoration.image, given.y)
