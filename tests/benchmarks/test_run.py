@@ -19,6 +19,7 @@ from benchmarks.folder.records import TIMINGS, RecordFile, columns
 from benchmarks.rescore import rescore
 from benchmarks.run import main
 from datasets.cli import guarded
+from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
 from tests.benchmarks.conftest import Runner
 
@@ -269,6 +270,20 @@ def test_a_row_can_be_told_another_sigma(run_here: Runner, tmp_path: Path) -> No
 def test_old_spellings_are_read(run_here: Runner, tmp_path: Path) -> None:
     run_here("--methods", "bilateral@true-sigma", "--sigma", "5:50")
     assert set(values(tmp_path / "run").method) == {"bilateral[sigma=true]"}
+
+
+def test_two_folders_of_one_name_do_not_share_a_run(run_here: Runner, folder: Path, tmp_path: Path) -> None:
+    """The default folders differ; in one that is given, images of both are refused, and a grown folder is not."""
+    other = tmp_path / "elsewhere" / folder.name
+    other.mkdir(parents=True)
+    Image.fromarray(np.full((32, 32, 3), 7, np.uint8)).save(other / "flat.png")
+    assert get_dataset(str(other)).folder_name != get_dataset(str(folder)).folder_name
+    run_here("--methods", "noisy")
+    with pytest.raises(SuiteError, match="its images are others, such as crop0"):
+        run_here("--methods", "noisy", dataset=other)
+    (folder / "crop3.png").write_bytes((folder / "crop0.png").read_bytes())
+    assert run_here("--methods", "noisy") == 0
+    assert len(values(tmp_path / "run")) == 4
 
 
 def test_blind_denoising_has_two_rows(run_here: Runner, tmp_path: Path) -> None:
