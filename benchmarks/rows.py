@@ -11,7 +11,7 @@ import torch
 from benchmarks.folder.facts import RowFacts
 from benchmarks.scores.measure import Measure
 from datasets.catalog import METHODS
-from datasets.errors import SuiteError, unknown
+from datasets.errors import SuiteError
 from datasets.fingerprint import fingerprint
 from datasets.noise import Gaussian
 from datasets.observation import Observation
@@ -183,9 +183,6 @@ def select(task: Task, text: str, device: str = "cpu") -> tuple[list[Row], dict[
         return [row for row in rows if row.label not in left_out], reasons | left_out
     named: list[Row] = []
     for spec in parse_list(text, "methods"):
-        name = spec.name.removesuffix(OLD_TRUE)
-        if name not in METHODS.names():
-            raise unknown("method", name, METHODS.names())
         row = Row.parse(spec)
         reason = row.supports(task)
         if reason is not None:

@@ -32,7 +32,7 @@ from datasets.catalog import SETS, TASKS
 from datasets.cli import console
 from datasets.dataset import Dataset, Entry
 from datasets.errors import SuiteError
-from datasets.fetch import file_sha256
+from datasets.fetch import cached_sha256
 from datasets.spec import Spec, parameters
 from datasets.task import Task
 
@@ -227,7 +227,7 @@ def _weights(rows: Sequence[Row], measures: Sequence[Measure]) -> dict[str, str]
     """sha256 of every file of weights that a row or a metric reads."""
     paths = {path for row in rows for path in row.method.weights()}
     paths |= {path for measure in measures for path in measure.metric.weights()}
-    return {path.name: file_sha256(path) for path in sorted(paths) if path.is_file()}
+    return {path.name: cached_sha256(path) for path in sorted(paths) if path.is_file()}
 
 
 def pending(plan: Plan, done: RecordFile, folder: RunFolder) -> list[Trial]:

@@ -208,11 +208,24 @@ def _attempt(bench: Bench, trial: Trial) -> Outcome:
         _scorer(bench.measures, bench.device).score(share, restoration.image[n : n + 1])
         for n, share in enumerate(prepared)
     ]
+    phi_mean, outside = restoration.phi_mean(), _outside(restoration)
     records = [
-        _record(bench, trial, n, observation, restoration, scores[n], measured)
-        for n, observation in enumerate(observations)
+        Record(
+            bench.task.name,
+            bench.dataset,
+            image,
+            trial.row.label,
+            {**_level(bench, observations[n]), **{name: float(value) for name, value in scores[n].items()}},
+            phi_mean=None if phi_mean is None else float(phi_mean[n]),
+            phi_outside=None if outside is None else float(outside[n]),
+            phi_implied=measured[n].implied if measured else None,
+            phi_implied_se=measured[n].standard_error if measured else None,
+            sure=measured[n].sure if measured else None,
+            seconds=seconds / len(trial.entries),
+            peak_mb=peak,
+        )
+        for n, image in enumerate(trial.images)
     ]
-    records = [replace(r, seconds=seconds / len(trial.entries), peak_mb=peak) for r in records]
     score_seconds = preparing + time.perf_counter() - began
     if bench.out is not None:
         _keep(bench, trial, Pictures(bench.out), restoration, measured)
@@ -241,31 +254,6 @@ def _doubt(image: Tensor, y: Tensor) -> str:
     return f"its values reach {largest:.3g}, but images are in [0,1] here" if largest > FAR * usual else ""
 
 
-def _record(
-    bench: Bench,
-    trial: Trial,
-    index: int,
-    observation: Observation,
-    restoration: Restoration,
-    scores: dict[str, Tensor],
-    measured: Sequence[Measurement],
-) -> Record:
-    phi_mean, outside = restoration.phi_mean(), _outside(restoration)
-    found = measured[index] if measured else None
-    return Record(
-        bench.task.name,
-        bench.dataset,
-        trial.images[index],
-        trial.row.label,
-        {**_level(bench, observation), **{name: float(value) for name, value in scores.items()}},
-        phi_mean=None if phi_mean is None else float(phi_mean[index]),
-        phi_outside=None if outside is None else float(outside[index]),
-        phi_implied=found.implied if found else None,
-        phi_implied_se=found.standard_error if found else None,
-        sure=found.sure if found else None,
-    )
-
-
 def _level(bench: Bench, observation: Observation) -> dict[str, float | None]:
     task = bench.task
     return {task.level: task.level_of(observation.truth)} if task.level and observation.truth is not None else {}
@@ -280,8 +268,10 @@ def _outside(restoration: Restoration) -> Tensor | None:
 
 def _reliance(bench: Bench, trial: Trial, given: Observation, restoration: Restoration) -> list[Measurement]:
     """Measure the implied reliance of a batch, if the run asks for it and every pixel of x̂ has one of y."""
+    if not bench.reliance or given.y.shape[-2:] != restoration.image.shape[-2:]:
+        return []
     truth = Observation.cat(_degraded(bench, trial.entries)).truth
-    if not bench.reliance or truth is None or given.y.shape[-2:] != restoration.image.shape[-2:]:
+    if truth is None:
         return []
     return measure(lambda o: _checked(trial.row.method.restore(o), o), given, restoration, truth)
 
