@@ -19,10 +19,15 @@ MEAN, SPREAD, SMALLEST = 64, 32, 8
 
 @dataclass(frozen=True)
 class InpaintRandom(Task):
-    """y = m ⊙ x with m = 0 on 2 to 4 rectangles, each wholly inside the image.
+    """y = m ⊙ x with m = 0 on 2 to 4 rectangles, drawn as in the paper's code.
 
-    Sides are |N(64, 32)| at 256×256, truncated to integers and redrawn until over 8 and no longer than the image;
-    on other sizes all three lengths scale with min(H, W)/256 (the paper has only 256×256). At least a pixel a side.
+    For each, corner and sides are drawn together: the top in 0..H, the left in 0..W, both uniform, and two sides
+    |N(64, 32)| at 256×256, rounded to integers. All four are drawn again until both sides are over 8 and the rectangle
+    ends before the last row and column, which are therefore always known. Small holes fit more often: a side is 61 pixels
+    and an image's holes are 0.16 of it in the mean. On other sizes the three lengths scale with min(H, W)/256 (the paper
+    has only 256×256); a side is at least a pixel.
+
+    Source: `mask_utils.py` of github.com/majedelhelou/BIGPrior.
     """
 
     name: ClassVar[str] = "inpaint-random"
@@ -34,16 +39,12 @@ class InpaintRandom(Task):
         random = self.random(key)
         h, w = clean.shape[-2:]
         scale = min(h, w) / REFERENCE
-
-        def side(limit: int) -> int:
-            while True:
-                length = int(abs(random.normal(MEAN * scale, SPREAD * scale)))
-                if SMALLEST * scale < length <= limit:
-                    return length
-
         mask = np.ones((h, w), dtype=np.float32)
         for _ in range(random.randint(2, 5)):
-            rows, cols = side(h), side(w)
-            top, left = random.randint(0, h - rows + 1), random.randint(0, w - cols + 1)
+            while True:
+                top, left = random.randint(0, h + 1), random.randint(0, w + 1)
+                rows, cols = np.rint(np.abs(random.normal(MEAN * scale, SPREAD * scale, 2))).astype(int)
+                if min(rows, cols) > SMALLEST * scale and top + rows < h and left + cols < w:
+                    break
             mask[top : top + rows, left : left + cols] = 0
         return masked(clean, torch.from_numpy(mask))
