@@ -14,7 +14,8 @@ from datasets.errors import unknown
 
 VERBS = {
     "run": ("benchmarks.run", "compare methods on a task and a set of images"),
-    "score": ("benchmarks.rescore", "score kept restorations again, under another protocol or other metrics"),
+    "export": ("benchmarks.export", "write the observations to files, to be restored elsewhere"),
+    "score": ("benchmarks.rescore", "score results made elsewhere, or kept restorations under another protocol"),
     "table": ("benchmarks.tables.__main__", "print the table of a run in the terminal, as Markdown, LaTeX or CSV"),
     "report": ("benchmarks.report.__main__", "one HTML file about one run or several"),
     "reliance": ("benchmarks.reliance.__main__", "analyses of φ and of the measured reliance"),

@@ -104,7 +104,7 @@ class Row:
         parts = (fingerprint(self.method), fingerprint(task), str(self.sigma))
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
         metrics = {measure.name: fingerprint(measure.metric) for measure in measures}
-        return RowFacts(self.spec, digest, self.oracle, metrics)
+        return RowFacts(self.spec, digest, self.oracle, metrics, self.method.remarks())
 
 
 def _check_sigma(sigma: str, method: Method) -> None:

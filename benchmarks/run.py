@@ -31,17 +31,9 @@ def parser(prog: str = "python -m benchmarks.run") -> argparse.ArgumentParser:
         epilog="What there is: python -m methods list; python -m methods show NAME; python -m datasets list. "
         "Methods, tasks, datasets and metrics take parameters in brackets: nlm[patch=5], wide=nlm[search=15].",
     )
-    p.add_argument("--task", required=True, help="denoise, denoise[sigma=50], inpaint-center, colorize, …, or several "
-                   "with commas (any other name lists all)")  # fmt: skip
+    add_setting(p)
     p.add_argument("--methods", default=ALL, help="'all', or specs separated by commas (default: all)")
-    p.add_argument("--dataset", action="append", help="a named set, or a folder of images; may be given several times, "
-                   "each makes a folder of its own (default: photos)")  # fmt: skip
     p.add_argument("--metrics", help="specs of metrics, as in psnr,psnr[channel=y,crop=4] (default: the task's)")
-    p.add_argument("--split", default="test", help="split of the set (default: test)")
-    p.add_argument("--sigma", help="denoise: σ on the 0–255 scale (default 25), A:B for blind, drawn per image, or "
-                   "several with commas, each makes a folder of its own")  # fmt: skip
-    p.add_argument("--limit", type=int, help="only the first N images")
-    p.add_argument("--seed", type=int, default=0, help="seed of noise and masks (default: 0)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     p.add_argument("--jobs", type=int, help="worker processes, one thread each (default: all cores; 1 on a GPU)")
     p.add_argument("--protocol", default="standard", help="standard, or paper for BIGPrior's (default: standard)")
@@ -54,9 +46,22 @@ def parser(prog: str = "python -m benchmarks.run") -> argparse.ArgumentParser:
     p.add_argument("--refresh", action="append", default=[], metavar="ROW", help="measure this row again")
     p.add_argument("--keep", action="store_true", help="keep the records of rows whose code, parameters or files have "
                    "changed (by default they are measured again)")  # fmt: skip
-    p.add_argument("--strict", action="store_true", help="run nothing if an image cannot be read (by default it is "
-                   "left out, named, and the status 1)")  # fmt: skip
     return p
+
+
+def add_setting(p: argparse.ArgumentParser) -> None:
+    """Add the options that say what is degraded, and how."""
+    p.add_argument("--task", required=True, help="denoise, denoise[sigma=50], inpaint-center, colorize, …, or several "
+                   "with commas (any other name lists all)")  # fmt: skip
+    p.add_argument("--sigma", help="denoise: σ on the 0–255 scale (default 25), A:B for blind, drawn per image, or "
+                   "several with commas, each makes a folder of its own")  # fmt: skip
+    p.add_argument("--dataset", action="append", help="a named set, or a folder of images; may be given several times, "
+                   "each makes a folder of its own (default: photos)")  # fmt: skip
+    p.add_argument("--split", default="test", help="split of the set (default: test)")
+    p.add_argument("--limit", type=int, help="only the first N images")
+    p.add_argument("--seed", type=int, default=0, help="seed of noise and masks (default: 0)")
+    p.add_argument("--strict", action="store_true", help="do nothing if an image cannot be read (by default it is "
+                   "left out, named, and the status 1)")  # fmt: skip
 
 
 def check_names(arguments: argparse.Namespace) -> None:

@@ -160,14 +160,10 @@ def make_plan(request: Request) -> Plan:
     for label in request.refresh:
         if label not in {row.label for row in rows}:
             raise SuiteError(f"--refresh {label}: no such row in this run ({', '.join(row.label for row in rows)}).")
-    if task.needs_colour and not dataset.colour:
-        raise SuiteError(f"the images of {dataset.label} are grayscale: {task.name} needs colour images.")
-    missing = dataset.available(request.split)
-    if missing is not None:
-        print(f"note: {missing}", file=sys.stderr)
-    asked_entries = dataset.entries(request.split)[: request.limit]
-    shapes, hashes, unread = _look_at(asked_entries, task, dataset, request.strict)
-    entries = [entry for entry in asked_entries if entry.name in shapes]
+    for row in rows:
+        if reason := row.method.supports_set(dataset.label, request.split, request.seed):
+            raise SuiteError(f"method '{row.label}' cannot run on {dataset.label}, seed {request.seed}: {reason}.")
+    entries, shapes, hashes, unread = images_of(request)
     asked = protocol.measures(task.metrics if request.metrics is None else request.metrics)
     check_columns([measure.name for measure in asked], [task.level] if task.level else [])
     unmeasured = {m.name: reason for m in asked if (reason := m.metric.unavailable()) is not None}
@@ -197,14 +193,19 @@ def make_plan(request: Request) -> Plan:
     return Plan(request, setting, rows, measures, entries, shapes, facts, bench, unread)
 
 
-def _look_at(
-    entries: Sequence[Entry], task: Task, dataset: Dataset, strict: bool
-) -> tuple[dict[str, tuple[int, ...]], dict[str, str], dict[str, str]]:
-    """The shape of every image, the hash of its file, and for each that cannot be used the reason.
+def images_of(request: Request) -> tuple[list[Entry], dict[str, tuple[int, ...]], dict[str, str], dict[str, str]]:
+    """Return the images that can be used, their shapes, hashes of their files, and for each of the others the reason.
 
     Raises:
         SuiteError: an image cannot be used, and it is to be strict; or none can.
     """
+    task, dataset = request.task, request.dataset
+    if task.needs_colour and not dataset.colour:
+        raise SuiteError(f"the images of {dataset.label} are grayscale: {task.name} needs colour images.")
+    missing = dataset.available(request.split)
+    if missing is not None:
+        print(f"note: {missing}", file=sys.stderr)
+    entries = dataset.entries(request.split)[: request.limit]
     shapes, hashes, unread = {}, {}, {}
     for entry in entries:
         try:
@@ -215,19 +216,24 @@ def _look_at(
                 )
             shapes[entry.name], hashes[entry.name] = tuple(image.shape), entry.sha256()
         except SuiteError as error:
-            if strict:
+            if request.strict:
                 raise
             unread[entry.name] = str(error)
     if not shapes:
         raise SuiteError(next(iter(unread.values()), f"{dataset.label} holds no image."))
-    return shapes, hashes, unread
+    return [entry for entry in entries if entry.name in shapes], shapes, hashes, unread
 
 
 def _weights(rows: Sequence[Row], measures: Sequence[Measure]) -> dict[str, str]:
     """sha256 of every file of weights that a row or a metric reads."""
     paths = {path for row in rows for path in row.method.weights()}
     paths |= {path for measure in measures for path in measure.metric.weights()}
-    return {path.name: cached_sha256(path) for path in sorted(paths) if path.is_file()}
+    found: dict[str, str] = {}
+    for path in sorted(paths):
+        if path.is_file():  # two folders of results have files of one name
+            name = f"{path.parent.name}/{path.name}" if path.name in found else path.name
+            found[name] = cached_sha256(path)
+    return found
 
 
 def pending(plan: Plan, done: RecordFile, folder: RunFolder) -> list[Trial]:
@@ -241,7 +247,7 @@ def pending(plan: Plan, done: RecordFile, folder: RunFolder) -> list[Trial]:
     trials = []
     for row in plan.rows:
         for batch in batches(row, plan.entries, plan.shapes):
-            if not all(_finished(plan, done, folder, entry.name, row.label) for entry in batch):
+            if not all(_finished(plan, done, folder, entry.name, row) for entry in batch):
                 shown = tuple(entry.name for entry in batch if entry.name in previews)
                 trials.append(Trial(row, batch, shown))
     return sorted(trials, key=lambda trial: (place[trial.images[0]], trial.images))
@@ -255,10 +261,11 @@ def _previews(plan: Plan) -> frozenset[str]:
     return frozenset(kept)
 
 
-def _finished(plan: Plan, done: RecordFile, folder: RunFolder, image: str, label: str) -> bool:
+def _finished(plan: Plan, done: RecordFile, folder: RunFolder, image: str, row: Row) -> bool:
+    label = row.label
     if not done.finished((image, label), plan.scores):
         return False
-    if plan.request.reliance:
+    if plan.request.reliance and not row.method.elsewhere:
         measured = done.records[image, label].phi_implied is not None
         if not (measured and folder.pictures.has_reliance(label, image)):
             return False
@@ -280,6 +287,9 @@ def _announce(plan: Plan, todo: int) -> None:
         print(f"  left out: {reason}")
     if request.dataset.left_out:
         print(f"  left out: {request.dataset.left_out}")
+    for row in plan.rows:
+        for remark in plan.facts.rows[row.label].remarks:
+            print(f"  {row.label}: {remark}")
     if todo < total:
         print(f"  {total - todo} of {total} results are already in {request.out}; {todo} to do.")
 

@@ -203,7 +203,8 @@ def _attempt(bench: Bench, trial: Trial) -> Outcome:
     result, seconds, peak = clocked(trial.row.method.restore, given, bench.device)
     restoration = _checked(result, given)
     began = time.perf_counter()
-    measured = _reliance(bench, trial, given, restoration)
+    elsewhere = trial.row.method.elsewhere
+    measured = [] if elsewhere else _reliance(bench, trial, given, restoration)
     scores = [
         _scorer(bench.measures, bench.device).score(share, restoration.image[n : n + 1])
         for n, share in enumerate(prepared)
@@ -221,8 +222,8 @@ def _attempt(bench: Bench, trial: Trial) -> Outcome:
             phi_implied=measured[n].implied if measured else None,
             phi_implied_se=measured[n].standard_error if measured else None,
             sure=measured[n].sure if measured else None,
-            seconds=seconds / len(trial.entries),
-            peak_mb=peak,
+            seconds=None if elsewhere else seconds / len(trial.entries),
+            peak_mb=None if elsewhere else peak,
         )
         for n, image in enumerate(trial.images)
     ]

@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from datasets.errors import SuiteError, unknown
+from datasets.files import expanded
 from datasets.spec import Spec, build, canonical, parse, parse_list
 
 PLUGIN_FOLDERS = "RESTORATION_PLUGINS"
@@ -152,7 +153,7 @@ class Places(Kind[Any]):
         Raises:
             SuiteError: it is a file, or neither a name nor a folder.
         """
-        path = Path(text).expanduser()
+        path = expanded(text)
         name = text.partition("[")[0].rpartition("=")[2].strip()
         if name in self.names():
             return parse(text, self.word)
@@ -165,7 +166,7 @@ class Places(Kind[Any]):
 
     def places(self, text: str) -> list[Spec]:
         """Read one path, or several specs separated by commas."""
-        if Path(text).expanduser().is_dir() and text not in self.names():
+        if expanded(text).is_dir() and text not in self.names():
             return [self.of_place(text)]
         if text.startswith((".", "~", os.sep)):
             return [self.of_place(text)]

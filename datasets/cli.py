@@ -18,8 +18,10 @@ def guarded(main: Callable[[], int]) -> int:
     """Run a command line and return its exit status.
 
     A `SuiteError`, or an error of the operating system, is one line on stderr and 2; Ctrl-C is 130; a reader that goes
-    away, as in `| head -1`, is 141 without a word. What a terminal cannot show is written with its code.
+    away, as in `| head -1`, is 141 without a word. What a terminal cannot show is written with its code. Where a standard
+    stream is closed, what is written there is lost.
     """
+    _reopen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -45,6 +47,18 @@ def guarded(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("stopped: finished results are kept; run the same command to resume.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _reopen() -> None:
+    """Put the null device in the place of closed standard streams, before another file gets their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+        setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def console() -> Console:

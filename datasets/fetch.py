@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Literal
 import pooch
 
 from datasets.errors import SuiteError
+from datasets.files import expanded
 
 MIRROR = "RESTORATION_MIRROR"
 CACHE = "RESTORATION_CACHE"
@@ -68,15 +70,25 @@ def mirror_folder() -> Path | None:
     value = os.environ.get(MIRROR)
     if not value:
         return None
-    folder = Path(value).expanduser()
+    folder = expanded(value)
     if not folder.is_dir():
         raise SuiteError(f"{MIRROR} names '{value}', which is not a folder: correct it or unset it.")
     return folder
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads. It need not exist yet."""
-    return Path(os.environ.get(CACHE) or pooch.os_cache("restoration-benchmarks")).expanduser()
+    """Return the folder of downloads, for a user without a home folder one among temporary files. It need not exist yet.
+
+    Raises:
+        SuiteError: the variable names the home folder of a user that there is not.
+    """
+    value = os.environ.get(CACHE)
+    if value:
+        return expanded(value)
+    try:
+        return Path(pooch.os_cache("restoration-benchmarks"))
+    except RuntimeError:  # no HOME, and no entry in the system's list of users
+        return Path(tempfile.gettempdir(), f"restoration-benchmarks-{os.getuid()}")
 
 
 def locate(path: str) -> tuple[Literal["mirror", "cache"], Path] | None:

@@ -20,6 +20,18 @@ PARTIAL = ".partial"
 """Ending of a file that is being written."""
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with `~` and `~user` replaced by the home folder that it means.
+
+    Raises:
+        SuiteError: the system knows no such home, as for a user without an entry in its list of users.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SuiteError(f"'{path}': this system does not know that home folder: write the path in full.") from error
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new content so that a reader, a kill or a full disk never leaves half of it.
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets.catalog import PLUGIN_PREFIX
+from datasets.errors import SuiteError
 from datasets.fetch import cached_sha256
+from datasets.files import expanded
 from datasets.spec import parameters
 
 PACKAGES = frozenset({"datasets", "bigprior", "methods", "benchmarks"})
@@ -199,21 +201,17 @@ def _for_the_type_checker(test: ast.expr) -> bool:
 def _files_of(thing: Any) -> set[Path]:
     files = {Path(file) for file in (thing.weights() if hasattr(thing, "weights") else ())}
     values = [getattr(thing, name) for name in parameters(type(thing))]
-    files |= {Path(value).expanduser() for value in values if _names_a_file(value)}
+    files |= {expanded(value) for value in values if _names_a_file(value)}
     module = type(thing).__module__
     file = _file(module) if module.startswith(PLUGIN_PREFIX) else None
     if file is not None:
         texts = [text for text in _source(file).texts if 0 < len(text) < LONGEST_NAME]
-        files |= {path for text in texts for path in (file.parent / text, Path(text).expanduser()) if _is_file(path)}
+        files |= {expanded(path) for text in texts for path in (file.parent / text, Path(text)) if _names_a_file(path)}
     return files
 
 
 def _names_a_file(value: object) -> bool:
-    return isinstance(value, str | Path) and str(value) != "" and _is_file(Path(value).expanduser())
-
-
-def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
-    except (OSError, ValueError, RuntimeError):  # too long, or a null byte in it; no such user
+        return isinstance(value, str | Path) and str(value) != "" and expanded(value).is_file()
+    except (OSError, ValueError, SuiteError):  # too long, or a null byte in it; no such user
         return False

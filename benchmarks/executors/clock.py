@@ -55,14 +55,14 @@ class _PeakMemory:
             self.start = torch.cuda.memory_allocated(device) / 2**20
         else:
             try:
-                Path("/proc/self/clear_refs").write_text("5")
+                Path("/proc/self/clear_refs").write_text("5", "utf-8")
                 self.start = self._status("VmRSS")
             except OSError:
                 return
 
     @staticmethod
     def _status(name: str) -> float:
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text("utf-8").splitlines():
             if line.startswith(name + ":"):
                 return float(line.split()[1]) / 1024
         raise OSError(name)

@@ -13,10 +13,15 @@ from datasets.cli import console
 
 
 class Live:
-    """Shows how many results are there."""
+    """Shows how many results are there.
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.errors = total, 0, 0
+    Args:
+        total: how many there will be.
+        verb: what is done, as in `3/10 restored`.
+    """
+
+    def __init__(self, total: int, verb: str = "restored") -> None:
+        self.total, self.verb, self.done, self.errors = total, verb, 0, 0
         self.began = time.monotonic()
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -29,7 +34,7 @@ class Live:
             disable=not sys.stdout.isatty(),
             transient=True,
         )
-        self.task = self.bar.add_task("restoring", total=total)
+        self.task = self.bar.add_task("", total=total)
 
     def __enter__(self) -> Live:
         self.bar.start()
@@ -40,11 +45,14 @@ class Live:
 
     def show(self, outcome: Outcome) -> None:
         """Count an outcome."""
-        before, self.done = self.done, self.done + len(outcome.records)
         self.errors += sum(bool(record.error) for record in outcome.records)
+        self.count(len(outcome.records), f"{outcome.row} on {outcome.images[0]}")
+
+    def count(self, number: int, last: str) -> None:
+        """Count so many results; `last` says what the last of them was."""
+        before, self.done = self.done, self.done + number
         failed = f", {self.errors} failed" if self.errors else ""
-        last = f"{outcome.row} on {outcome.images[0]}"
         self.bar.update(self.task, completed=self.done, description=escape(f"{last[:44]:44}{failed}"))
         if self.bar.disable and self.done * 10 // self.total > before * 10 // self.total:
             left = (time.monotonic() - self.began) * (self.total - self.done) / self.done
-            print(f"{self.done}/{self.total} restored{failed}, about {left:.0f} s left", flush=True)
+            print(f"{self.done}/{self.total} {self.verb}{failed}, about {left:.0f} s left", flush=True)

@@ -33,12 +33,14 @@ class RowFacts:
         fingerprint: of its code, its parameters and the files it reads, when it was measured.
         oracle: it was told what is hidden from the others.
         metrics: column → fingerprint of the metric that scored it.
+        remarks: what must be said beside its numbers.
     """
 
     spec: str
     fingerprint: str
     oracle: bool = False
     metrics: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,9 @@ def _wrong(values: dict[str, Any]) -> str | None:
         known = isinstance(row, dict) and isinstance(row.get("spec"), str) and isinstance(row.get("fingerprint"), str)
         if not known or not isinstance(row.get("oracle"), bool) or not isinstance(row.get("metrics"), dict):
             return "a row lacks its spec or its fingerprints"
+        remarks = row.get("remarks", [])
+        if not isinstance(remarks, list) or not all(isinstance(remark, str) for remark in remarks):
+            return "the remarks of a row are no list of texts"
     return None
 
 
@@ -199,7 +204,10 @@ def _from_json(values: dict[str, Any], path: Path) -> Facts:
             )
     given = {name: values[name] for name in Facts.__dataclass_fields__ if name in values}
     fields = ("spec", "fingerprint", "oracle", "metrics")
-    rows = {label: RowFacts(*(row[name] for name in fields)) for label, row in values["rows"].items()}
+    rows = {
+        label: RowFacts(*(row[name] for name in fields), tuple(row.get("remarks", ())))
+        for label, row in values["rows"].items()
+    }
     counts = {name: values["counts"].get(name, 0) for name in Counts.__dataclass_fields__}
     label = "" if values["label"] == setting.task.label else values["label"]
     special = {"setting": setting, "measures": measures, "rows": rows, "counts": Counts(**counts), "label": label}

@@ -1,7 +1,8 @@
 """Records: one row per image × method, appended as they are made and never lost.
 
 The file is plain CSV. An empty cell is "not measured", `nan` is "measured, not defined". Floats are written so that
-they read back to the last bit. A line without its line end is the mark of a killed writer: it is dropped on opening and
+they read back to the last bit. Text that a spreadsheet would take for a formula has an apostrophe before it, which reading
+takes away. A line without its line end is the mark of a killed writer: it is dropped on opening and
 its result made again. Any other damage is the user's to decide about.
 """
 
@@ -25,6 +26,8 @@ REST = ("phi_mean", "phi_outside", "phi_implied", "phi_implied_se", "sure", "sec
 """The last columns but `error`: numbers that every run may have."""
 TIMINGS = ("seconds", "peak_mb")
 """Columns that differ between two runs of the same thing; all others are equal to the last bit."""
+FORMULA = ("=", "+", "-", "@", "\t", "'")
+"""Beginnings of text that a spreadsheet computes, and the sign that keeps it from that."""
 RELIANCE = ("phi_implied", "phi_implied_se", "sure")
 """Columns of runs with --reliance."""
 
@@ -87,7 +90,12 @@ def _format(record: Record, names: Sequence[str]) -> str:
 
 
 def _cell(value: str | float | None) -> str:
-    return value if isinstance(value, str) else "" if value is None else repr(float(value))
+    return shielded(value) if isinstance(value, str) else "" if value is None else repr(float(value))
+
+
+def shielded(text: str) -> str:
+    """Return text for a cell of a CSV file: a spreadsheet shows it and computes nothing."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 class RecordFile:
@@ -220,7 +228,7 @@ def _parse(line: str, number: int, path: Path, names: Sequence[str]) -> Record:
         values = dict(zip(names, cells, strict=True))
         if not (values["image"] and values["method"]):
             raise ValueError("no image or no method")
-        texts = {name: values.pop(name) for name in (*KEYS, "error")}
+        texts = {name: values.pop(name).removeprefix("'") for name in (*KEYS, "error")}
         numbers = {name: float(text) if text else None for name, text in values.items()}
     except (ValueError, csv.Error) as error:
         raise SuiteError(

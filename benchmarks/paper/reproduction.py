@@ -176,7 +176,7 @@ def reproduce(inputs: Path, out: Path, compute: bool = True) -> tuple[pd.DataFra
 def _note(out: Path, row: str) -> None:
     """Keep where a row of the reproduction was computed, and when."""
     path = (out / REPRODUCED).with_suffix(".json")
-    notes = json.loads(path.read_text()) if path.exists() else {}
+    notes = json.loads(path.read_text("utf-8")) if path.exists() else {}
     notes[row] = {
         "commit": provenance.commit(),
         "versions": provenance.versions(),

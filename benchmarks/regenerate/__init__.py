@@ -36,7 +36,7 @@ class Committed:
 @cache
 def listed() -> Committed:
     try:
-        values = tomllib.loads(LIST.read_text())
+        values = tomllib.loads(LIST.read_text("utf-8"))
     except FileNotFoundError:
         raise SuiteError(f"{LIST} is not there: committed results are made in a clone of the repository.") from None
     except tomllib.TOMLDecodeError as error:

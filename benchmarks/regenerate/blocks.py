@@ -74,7 +74,7 @@ def rewrite(path: Path, block: Callable[[], str]) -> None:
     Raises:
         SuiteError: the file has lost the marks.
     """
-    head, begin, rest = path.read_text().partition(BEGIN)
+    head, begin, rest = path.read_text("utf-8").partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise SuiteError(f"{path} has no block between '{BEGIN}' and '{END}'.")

@@ -20,6 +20,7 @@ from benchmarks.reliance.oracle import oracle_phi
 from benchmarks.reliance.outside import outside
 from benchmarks.reliance.shift import shift
 from benchmarks.reliance.stein import stein
+from benchmarks.tables.escape import comma_separated
 from datasets.errors import SuiteError
 from datasets.files import StorageError, write_atomically
 
@@ -68,7 +69,7 @@ def analyse(folders: Sequence[Path], out: Path) -> tuple[list[Path], dict[str, s
         except Missing as reason:
             missing[name] = str(reason)
             continue
-        write_atomically(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6g").encode())
+        write_atomically(out / f"{name}.csv", comma_separated(table, "%.6g").encode())
         write(out / f"{name}.png", draw())
         written += [out / f"{name}.csv", out / f"{name}.png"]
     return written, missing

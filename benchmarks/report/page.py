@@ -101,7 +101,7 @@ def script_json(value: Any) -> Markup:
 
 
 def _read(names: Sequence[str]) -> Markup:
-    return Markup("\n".join((HERE / "static" / name).read_text() for name in names))
+    return Markup("\n".join((HERE / "static" / name).read_text("utf-8") for name in names))
 
 
 def _title(settings: Sequence[Merged]) -> str:

@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = p.parse_args(argv)
     # Imported here: a question for --help does not wait for torch.
     from benchmarks.folder.run_folder import RunFolder
+    from benchmarks.tables.escape import comma_separated
     from benchmarks.tables.render import to_latex, to_markdown, to_terminal
     from benchmarks.tables.summary import summarise
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console().print(to_terminal(summary))
             print("\n".join(summary.notes))
         elif arguments.format == "csv":
-            print(summary.table.to_csv(index=False), end="")
+            print(comma_separated(summary.table), end="")
         else:
             print({"md": to_markdown, "tex": to_latex}[arguments.format](summary), end="")
     return 0

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 
+import pandas as pd
+
+from benchmarks.folder.records import shielded
+
 HIDDEN_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 """Control characters, halves of surrogate pairs, separators of lines."""
 DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -52,6 +56,12 @@ def latex(text: str) -> str:
     """Return text for LaTeX, also for the beginning of a row, where a bracket or star would be read as of `\\\\`."""
     escaped = plain(text).translate(TEX)
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
+
+
+def comma_separated(table: pd.DataFrame, float_format: str | None = None) -> str:
+    """Return a table as CSV whose text no spreadsheet takes for a formula."""
+    safe = table.map(lambda cell: shielded(cell) if isinstance(cell, str) else cell)
+    return safe.to_csv(index=False, float_format=float_format)
 
 
 def mathtext(text: str) -> str:

@@ -48,6 +48,8 @@ def of(
         said.append(f"{', '.join(of_sets)}: one value for all images of a row, with no interval and no test.")
     if table.oracle.any():
         said.append("(oracle): told what is hidden from the others; never marked best.")
+    for row in table.method:
+        said += [f"{row}: {remark}." for remark in (facts.rows[row].remarks if row in facts.rows else ())]
     said += _on_exact(exact)
     said += _on_infinite(exact, records, facts.image_measures)
     failed = records[records.error != ""]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.folder.facts import Facts
 from benchmarks.folder.run_folder import RunFolder
+from benchmarks.tables.escape import comma_separated
 from benchmarks.tables.render import to_latex, to_markdown
 from benchmarks.tables.summary import Summary, summarise
 from datasets.files import write_atomically
@@ -33,13 +34,13 @@ def write_reports(folder: RunFolder, records: pd.DataFrame, facts: Facts) -> Sum
     """
     out = folder.path
     summary = summarise(records, facts, folder.pictures.features)
-    write_atomically(out / "summary.csv", summary.table.to_csv(index=False).encode(errors=ODD))
+    write_atomically(out / "summary.csv", comma_separated(summary.table).encode(errors=ODD))
     write_atomically(out / "summary.md", to_markdown(summary).encode())
     write_atomically(out / "summary.tex", to_latex(summary).encode())
-    write_atomically(out / "pairs.csv", summary.pairs.to_csv(index=False, float_format="%.6g").encode(errors=ODD))
+    write_atomically(out / "pairs.csv", comma_separated(summary.pairs, "%.6g").encode(errors=ODD))
     fingerprint = _fingerprint(folder, records, summary)
     stamp = out / STAMP
-    if not stamp.exists() or stamp.read_text() != fingerprint:
+    if not stamp.exists() or stamp.read_text("utf-8") != fingerprint:
         # Imported here: drawing libraries take seconds to load, and worker processes never draw.
         from benchmarks.tables.figures import draw_all
 

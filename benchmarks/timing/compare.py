@@ -48,7 +48,7 @@ def load(path: Path) -> Timings:
         SuiteError: it is not there, not such a file, or holds no case.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8"))
         cases = {
             one["fullname"]: Case(
                 one["fullname"].partition("::")[2], one["extra_info"], float(one["stats"]["min"]),

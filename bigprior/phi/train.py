@@ -22,7 +22,7 @@ from bigprior.priors.base import GenerativePrior
 from bigprior.training import Problem, Recipe
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError, unknown
-from datasets.files import write_atomically
+from datasets.files import expanded, write_atomically
 from datasets.images import read_image
 from datasets.observation import Observation
 from datasets.task import Key, Task
@@ -89,8 +89,8 @@ class Files:
     def _path(self, source: Source) -> Path:
         pattern = os.path.expandvars(self.pattern)
         if "{" in pattern:
-            return Path(pattern.format(number=source.number, name=source.image)).expanduser()
-        folder = Path(pattern).expanduser()
+            return expanded(pattern.format(number=source.number, name=source.image))
+        folder = expanded(pattern)
         candidates = [folder / f"{stem}{end}" for stem in (source.number, source.image) for end in (".png", ".npy")]
         return next((path for path in candidates if path.is_file()), candidates[0])
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from bigprior.checkpoints import check_shapes, read_state_dict
 from datasets.errors import SuiteError
 from datasets.fetch import cache_folder
+from datasets.files import expanded
 
 FOLDER = "RESTORATION_PGGAN"
 """Environment variable: the folder of the checkpoints."""
@@ -223,7 +224,7 @@ def _repeat_then_convolve(weight: Tensor) -> Tensor:
 def checkpoint(name: str) -> Path:
     """Return where the checkpoint `name`, such as bedroom256, is looked for."""
     folder = os.environ.get(FOLDER)
-    root = Path(folder).expanduser() if folder else cache_folder() / "pggan"
+    root = expanded(folder) if folder else cache_folder() / "pggan"
     return root / f"pggan_{name}_generator.pth"
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from datasets import fetch
 from datasets.dataset import Dataset, Entry
 from datasets.errors import SuiteError
+from datasets.files import expanded
 from datasets.images import EXTENSIONS, read_image
 
 HIDDEN, LINK, INNER, OTHER = "hidden file", "dangling link", "folder", "other file"
@@ -102,7 +103,7 @@ class Folder(Dataset):
     path: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path).expanduser().resolve())
+        object.__setattr__(self, "path", expanded(self.path).resolve())
         self.images  # noqa: B018 - a folder without images is said at once
 
     @property

@@ -74,7 +74,7 @@ class TabulatedChroma(Colorization):
 @cache
 def load_table(trained_on: str, statistic: str) -> Tensor:
     """Return a fitted table (2,L,R) of (B−Y, R−Y), float64."""
-    return torch.tensor(json.loads((TABLES / f"{trained_on}.json").read_text())[statistic], dtype=torch.float64)
+    return torch.tensor(json.loads((TABLES / f"{trained_on}.json").read_text("utf-8"))[statistic], dtype=torch.float64)
 
 
 def look_up(table: Tensor, luma: Tensor) -> Tensor:

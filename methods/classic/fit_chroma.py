@@ -182,12 +182,12 @@ def main(folder: Path = TABLES) -> None:
     card = CARD.format(fitted=FITTED, last=FITTED - 1)
     for name in (TOGETHER, *SETS):
         tables = {key: table.tolist() for key, table in fit(counts[name]).items()}
-        (folder / f"{name}.json").write_text(json.dumps(tables) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(tables) + "\n", "utf-8")
         validated = fit(fitted[name])
         for images_of in SETS if name == TOGETHER else (name,):
             scores = [f"{auc(table, held_out[images_of]):.2f}" for table in validated.values()]
             card += f"| {' | '.join([name, images_of, *scores])} |\n"
-    (folder / "README.md").write_text(card)
+    (folder / "README.md").write_text(card, "utf-8")
 
 
 if __name__ == "__main__":

@@ -95,3 +95,28 @@ def test_a_terminal_that_cannot_show_greek(encoding: str) -> None:
     done = subprocess.run([sys.executable, "-m", "methods", "list"], cwd=ROOT, capture_output=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert b"bilateral" in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams_lose_what_is_written_there_and_no_more(closed: str, tmp_path: Path) -> None:
+    run = f"{sys.executable} -m benchmarks.run --task denoise --methods noisy --limit 1 --jobs 1 --out {tmp_path}"
+    done = subprocess.run(["bash", "-c", f"{run} {closed}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len((tmp_path / "records.csv").read_text("utf-8").splitlines()) == 2
+
+
+def test_a_locale_without_greek_reads_and_writes_the_same_files(tmp_path: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    commands = (
+        ["benchmarks.run", "--task", "denoise", "--methods", "noisy", "--limit", "1", "--jobs", "1"],
+        ["benchmarks", "table"],
+        ["benchmarks", "report"],
+    )
+    for command in commands:
+        last = ["--out", str(tmp_path)] if command[0].endswith("run") else [str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, "-m", *command, *last], cwd=ROOT, capture_output=True, env=os.environ | plain
+        )
+        assert done.returncode == 0, done.stderr
+    assert "φ" in (tmp_path / "report.html").read_text("utf-8")

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.folder.records import TIMINGS, Record, RecordFile, columns
@@ -76,11 +77,19 @@ def test_a_column_is_added_and_what_was_there_stays(tmp_path: Path) -> None:
     assert again.open == ("psnr", "mine", "sigma", "ssim", "mine[key=1,other=2]")
 
 
-@pytest.mark.parametrize("name", ["a b", " a", "a\u202fb", "a\u00a0b", 'a",b', "é\u2028", "\x85"])
+@pytest.mark.parametrize("name", ["a b", " a", "a\u202fb", "a\u00a0b", 'a",b', "é\u2028", "\x85", "=a()", "-a", "'a", "''=a"])
 def test_names_survive_to_the_last_character(tmp_path: Path, name: str) -> None:
     file = opened(tmp_path / "records.csv")
     file.append([record(name, "nlm[search=15,own=0.3]"), record("plain")])
     assert set(opened(file.path).records) == {(name, "nlm[search=15,own=0.3]"), ("plain", "tv")}
+
+
+def test_a_spreadsheet_computes_nothing_of_the_records(tmp_path: Path) -> None:
+    file = opened(tmp_path / "records.csv")
+    file.append([record("=cmd()", "@row", error="-boom", psnr=-1.0)])
+    cells = pd.read_csv(file.path, dtype=str).iloc[0]
+    assert (cells["image"], cells["method"], cells["error"]) == ("'=cmd()", "'@row", "'-boom")
+    assert cells["psnr"] == "-1.0", "a number stays a number"
 
 
 def test_a_failure_does_not_replace_a_result(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from benchmarks.scores.protocol import get_protocol
 from benchmarks.setting import Setting
 from benchmarks.tables import published
 from benchmarks.tables.column import fixed, interval, table_of
+from benchmarks.tables.escape import comma_separated
 from benchmarks.tables.figures import draw_all, level
 from benchmarks.tables.outputs import write_reports
 from benchmarks.tables.render import to_latex, to_markdown, to_terminal
@@ -404,6 +405,12 @@ def test_names_of_others_break_nothing() -> None:
     assert r"\{c\}\$x\_1\$ \textless{}img src=x\textgreater{} \textbackslash{} \& \% \# \textasciitilde{}" in body
     assert r"a\textbar{}b" in body
     assert body.strip().startswith("{}[/b]"), "a bracket after a line end would be read as its argument"
+
+
+def test_a_spreadsheet_computes_nothing_of_a_table() -> None:
+    table = pd.DataFrame({"method": ["=cmd()", "@a", "-b", "nlm"], "psnr": [-1.5, 2.0, 3.0, 4.0]})
+    lines = comma_separated(table).splitlines()
+    assert lines == ["method,psnr", "'=cmd(),-1.5", "'@a,2.0", "'-b,3.0", "nlm,4.0"]
 
 
 def test_latex_has_no_character_it_cannot_set() -> None:
