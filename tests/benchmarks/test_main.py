@@ -97,15 +97,31 @@ def test_a_terminal_that_cannot_show_greek(encoding: str) -> None:
     assert b"bilateral" in done.stdout
 
 
-@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_closed_standard_streams_lose_what_is_written_there_and_no_more(closed: str, tmp_path: Path) -> None:
-    run = f"{sys.executable} -m benchmarks.run --task denoise --methods noisy --limit 1 --jobs 1 --out {tmp_path}"
-    done = subprocess.run(["bash", "-c", f"{run} {closed}"], cwd=ROOT, capture_output=True, text=True)
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-"])
+def test_a_closed_stream_loses_what_is_written_there_and_no_more(closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m benchmarks.run --help {closed}"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_with_all_streams_closed_keeps_its_results(tmp_path: Path) -> None:
+    run = f"{sys.executable} -m benchmarks.run --task denoise --methods noisy --limit 1 --jobs 1 --out {tmp_path}"
+    assert subprocess.run(["bash", "-c", f"{run} 0<&- 1>&- 2>&-"], cwd=ROOT).returncode == 0
     assert len((tmp_path / "records.csv").read_text("utf-8").splitlines()) == 2
 
 
+@pytest.mark.parametrize(("limit", "way_out"), [("-n 12", "open files"), ("-v 2000000", "allow more memory")])
+def test_a_limit_of_the_system_is_one_line(limit: str, way_out: str, tmp_path: Path) -> None:
+    run = f"{sys.executable} -m benchmarks.run --task denoise --methods noisy --limit 1 --out {tmp_path}"
+    done = subprocess.run(["bash", "-c", f"ulimit {limit}; {run}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert way_out in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_locale_without_greek_reads_and_writes_the_same_files(tmp_path: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     commands = (
