@@ -47,7 +47,7 @@ def export(request: Request) -> int:
     # Imported here: a mistyped name does not wait for torch.
     from benchmarks.executors.clock import limit_threads
     from benchmarks.executors.progress import Live
-    from benchmarks.session import images_of
+    from benchmarks.images import images_of
     from datasets.exchange import MANIFEST, Observations
     from datasets.files import PARTIAL, StorageError
     from datasets.spec import canonical
@@ -59,7 +59,7 @@ def export(request: Request) -> int:
                        request.split, request.seed, request.limit, ())  # fmt: skip
     if old is not None and replace(old, images=()) != new:
         raise _other(out, old)
-    entries, _, hashes, unread = images_of(request)
+    entries, _, hashes, unread = images_of(task, dataset, request.split, request.limit, request.strict)
     made = out.with_name(f".{out.name}-{os.getpid()}{PARTIAL}")
     try:
         for kind in ("npy", "mat", "png", "mask"):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datasets.cli import console, guarded
+from datasets.cli import guarded
 from datasets.errors import SuiteError
 from datasets.spec import Spec, parse
 
@@ -41,7 +41,7 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     from benchmarks.scores.protocol import get_protocol
     from benchmarks.scores.scorer import Scorer
     from benchmarks.tables.outputs import write_reports
-    from benchmarks.tables.render import to_terminal
+    from benchmarks.tables.terminal import show
 
     device = provenance.resolve_device(device)
     folder = RunFolder(source)
@@ -84,9 +84,7 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     )
     summary = write_reports(out, target.frame(), facts)
     out.write_facts(facts)
-    console().print(to_terminal(summary))
-    for note in summary.notes:
-        print(note)
+    show(summary)
     if missing:
         print(f"{len(missing)} records have no kept image, for instance {missing[0][1]} on {missing[0][0]}.")
     print(f"Tables, figures and records: {out.path}")

@@ -6,12 +6,15 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+from rich.padding import Padding
+from rich.text import Text
 
 from benchmarks.executors.local import THREADS, local_processes
 from benchmarks.executors.progress import Live
@@ -20,13 +23,14 @@ from benchmarks.folder.facts import Counts, Facts
 from benchmarks.folder.records import RecordFile
 from benchmarks.folder.resume import earlier_run, forget_stale, merge
 from benchmarks.folder.run_folder import RunFolder
+from benchmarks.images import images_of
 from benchmarks.queue import ExecutorFactory, execute
 from benchmarks.rows import Row, select
 from benchmarks.scores.measure import Measure, check_columns
 from benchmarks.scores.protocol import get_protocol
 from benchmarks.setting import Setting
 from benchmarks.tables.outputs import write_reports
-from benchmarks.tables.render import to_terminal
+from benchmarks.tables.terminal import show
 from benchmarks.trial import Bench, Outcome, Trial, batches
 from datasets.catalog import SETS, TASKS
 from datasets.cli import console
@@ -163,7 +167,7 @@ def make_plan(request: Request) -> Plan:
     for row in rows:
         if reason := row.method.supports_set(dataset.label, request.split, request.seed):
             raise SuiteError(f"method '{row.label}' cannot run on {dataset.label}, seed {request.seed}: {reason}.")
-    entries, shapes, hashes, unread = images_of(request)
+    entries, shapes, hashes, unread = images_of(task, dataset, request.split, request.limit, request.strict)
     asked = protocol.measures(task.metrics if request.metrics is None else request.metrics)
     check_columns([measure.name for measure in asked], [task.level] if task.level else [])
     unmeasured = {m.name: reason for m in asked if (reason := m.metric.unavailable()) is not None}
@@ -191,37 +195,6 @@ def make_plan(request: Request) -> Plan:
         began=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return Plan(request, setting, rows, measures, entries, shapes, facts, bench, unread)
-
-
-def images_of(request: Request) -> tuple[list[Entry], dict[str, tuple[int, ...]], dict[str, str], dict[str, str]]:
-    """Return the images that can be used, their shapes, hashes of their files, and for each of the others the reason.
-
-    Raises:
-        SuiteError: an image cannot be used, and it is to be strict; or none can.
-    """
-    task, dataset = request.task, request.dataset
-    if task.needs_colour and not dataset.colour:
-        raise SuiteError(f"the images of {dataset.label} are grayscale: {task.name} needs colour images.")
-    missing = dataset.available(request.split)
-    if missing is not None:
-        print(f"note: {missing}", file=sys.stderr)
-    entries = dataset.entries(request.split)[: request.limit]
-    shapes, hashes, unread = {}, {}, {}
-    for entry in entries:
-        try:
-            image = entry.load()
-            if task.needs_colour and image.shape[0] != 3:
-                raise SuiteError(
-                    f"image '{entry.name}' of {dataset.label} is grayscale: {task.name} needs colour images."
-                )
-            shapes[entry.name], hashes[entry.name] = tuple(image.shape), entry.sha256()
-        except SuiteError as error:
-            if request.strict:
-                raise
-            unread[entry.name] = str(error)
-    if not shapes:
-        raise SuiteError(next(iter(unread.values()), f"{dataset.label} holds no image."))
-    return [entry for entry in entries if entry.name in shapes], shapes, hashes, unread
 
 
 def _weights(rows: Sequence[Row], measures: Sequence[Measure]) -> dict[str, str]:
@@ -279,8 +252,8 @@ def _announce(plan: Plan, todo: int) -> None:
     request, images, rows = plan.request, len(plan.entries), len(plan.rows)
     total = images * rows
     print(f"{plan.setting.label}: {images} images × {rows} rows")
-    for name, reason in plan.facts.not_run.items():
-        print(f"  not run: {name}: {reason}")
+    for line in not_run(plan.facts.not_run):
+        console().print(Padding(Text(line), (0, 0, 0, 2)))
     for name, reason in plan.facts.not_measured.items():
         print(f"  not measured: {name}: {reason}")
     for reason in plan.unread.values():
@@ -292,6 +265,22 @@ def _announce(plan: Plan, todo: int) -> None:
             print(f"  {row.label}: {remark}")
     if todo < total:
         print(f"  {total - todo} of {total} results are already in {request.out}; {todo} to do.")
+
+
+def not_run(reasons: Mapping[str, str]) -> list[str]:
+    """Say what cannot run, in one sentence for all rows that one remedy would help.
+
+    Args:
+        reasons: row → what is wrong and, after a colon, what to do.
+    """
+    grouped: dict[str, list[str]] = {}
+    for row, reason in reasons.items():
+        grouped.setdefault(reason.partition(": ")[2] or reason, []).append(row)
+    return [
+        f"not run: {rows[0]}: {reasons[rows[0]]}." if len(rows) == 1
+        else f"not run: {len(rows)} rows ({', '.join(rows)}): {remedy}."
+        for remedy, rows in grouped.items()
+    ]  # fmt: skip
 
 
 def _say_unmeasured(outcome: Outcome, records: RecordFile) -> None:
@@ -350,9 +339,7 @@ def run(request: Request, make_executor: ExecutorFactory = local_processes, bega
         if trials:
             facts = replace(facts, seconds=_seconds(spent, plan.facts.jobs, loop_seconds, time.monotonic() - began))
         folder.write_facts(facts)
-    console().print(to_terminal(summary))
-    for note in summary.notes:
-        print(note)
+    show(summary)
     for doubt in doubts.values():
         print(doubt, file=sys.stderr)
     if plan.unread:

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import pooch
 
@@ -77,7 +77,7 @@ def mirror_folder() -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads, for a user without a home folder one among temporary files. It need not exist yet.
+    """Return the folder of downloads, which need not exist yet; without a home folder it is among temporary files.
 
     Raises:
         SuiteError: the variable names the home folder of a user that there is not.
@@ -173,11 +173,16 @@ def _download(expected: Remote, command: str) -> Path:
             known_hash=f"sha256:{expected.sha256}",
             fname=expected.path,
             path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT),
+            downloader=lambda url, file, _: download(url, file, expected.bytes, bar),
         )
+    except TooMuch as error:
+        raise SuiteError(
+            f"{expected.url} sent over {expected.bytes} bytes, which {expected.path} does not have (nothing was kept): "
+            f"try `{command}` again, or set {MIRROR} to a folder that holds it."
+        ) from error
     except requests.exceptions.RequestException as error:
         raise SuiteError(
-            f"{expected.path} is not on this machine and cannot be downloaded ({_cause(error)}): run `{command}` "
+            f"{expected.path} is not on this machine and cannot be downloaded ({cause_of(error)}): run `{command}` "
             f"where there is a network, or set {MIRROR} to a folder that holds it."
         ) from error
     except ValueError as error:
@@ -192,7 +197,42 @@ def _download(expected: Remote, command: str) -> Path:
     return target
 
 
-def _cause(error: Exception) -> str:
+class TooMuch(Exception):
+    """A server sends more than it should."""
+
+
+def download(url: str, file: str | Path, most: int, bar: bool = False) -> None:
+    """Write what a server sends into a file.
+
+    Args:
+        most: bytes; no more are written, however long the server goes on.
+        bar: show the progress.
+
+    Raises:
+        TooMuch: it sends more.
+        OSError: it cannot be reached or says no, or the file cannot be written.
+    """
+    with open(file, "wb") as stream:
+        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)(url, _Limited(stream, most), None)
+
+
+class _Limited:
+    """A stream that takes so many bytes and no more."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self.stream, self.left = stream, most
+
+    def write(self, data: bytes) -> None:
+        self.left -= len(data)
+        if self.left < 0:
+            raise TooMuch
+        self.stream.write(data)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def cause_of(error: Exception) -> str:
     """Return the kind of a network error, and the server's answer if there was one: the full text has many lines."""
     response = getattr(error, "response", None)
     return type(error).__name__ if response is None else f"HTTP {response.status_code}"

@@ -17,6 +17,9 @@ from datasets.cli import guarded
 from datasets.errors import SuiteError
 from datasets.spec import Parameter, parameters, parse, to_text
 
+SHOWN = 10
+"""So many files of a method are written out."""
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -71,20 +74,28 @@ def _rows(name: str, tasks: Sequence[Task]) -> Iterator[tuple[str, str, str]]:
     """A method's row, then one for each of its variants; with the markup of rich."""
     from rich.markup import escape
 
-    from methods.registry import any_setting
+    from methods.registry import any_setting, to_be_given
 
     try:
+        if needed := to_be_given(name):
+            cls = METHODS.get(name)
+            how = f"{name}[{','.join(f'{each}=…' for each in needed)}]"
+            yield f"[bold]{escape(name)}[/bold]", _phi(cls), escape(f"{cls.summary} (only if it is named: {how})")
+            return
         method = any_setting(name)
         reasons = _reasons(method, tasks)
     except Exception as error:  # as above
         yield escape(name), "", f"[yellow]cannot be used: {escape(_said(error))}[/yellow]"
         return
-    known = ("known" if method.decoupled else "hidden") + (", oracle" if method.oracle else "")
     notes = "".join(f" [yellow](not now: {escape(reason)})[/yellow]" for reason in reasons)
-    yield f"[bold]{escape(name)}[/bold]", known, escape(str(method.summary)) + notes
+    yield f"[bold]{escape(name)}[/bold]", _phi(method), escape(str(method.summary)) + notes
     for variant, spec in METHODS.index()[name].variants:
         given = ", ".join(f"{key}={value}" for key, value in parse(spec).given)
         yield f"  {escape(variant)}", "", f"[dim]with {escape(given)}[/dim]"
+
+
+def _phi(method: Method | type[Method]) -> str:
+    return ("known" if method.decoupled else "hidden") + (", oracle" if method.oracle else "")
 
 
 def _problems(name: str) -> tuple[Problem, ...]:
@@ -131,12 +142,13 @@ def description(text: str) -> list[RenderableType]:
     from rich.text import Text
 
     read = METHODS.resolve(parse(text, "method"))
-    from methods.registry import any_setting, check, get_method
+    from methods.registry import any_setting, check, get_method, to_be_given
 
     cls = METHODS.get(read.name)
     check(cls)
     plain = not read.given and read.alias is None
-    method = any_setting(read.name) if plain else get_method(text)
+    made = None if plain and to_be_given(read.name) else any_setting(read.name) if plain else get_method(text)
+    method: Method | type[Method] = cls if made is None else made
     tasks = [TASKS.build(name) for name in TASKS.index()]
     fit = [task.name for task in tasks if task.problem in method.problems]
     facts = {
@@ -144,13 +156,10 @@ def description(text: str) -> list[RenderableType]:
         "file": str(plugin_file(cls.__module__) or cls.__module__),
         "tasks": ", ".join(fit) or "none of this suite",
         "φ": ("known" if method.decoupled else "hidden") + (", looks at the clean image" if method.oracle else ""),
-        "told σ": "yes; an estimate where it is hidden" if method.uses_sigma else "no",
         "devices": ", ".join(method.devices),
     }
-    if files := method.weights():
-        facts["weights"] = "\n".join(file.name for file in files)
-    if reasons := _reasons(method, tasks):
-        facts["not now"] = "\n".join(reasons)
+    if made is not None:
+        facts |= _facts(made, tasks)
     if method.on_request:
         facts["on request"] = f"on a CPU only if it is named: {method.on_request}"
     shown: list[RenderableType] = [Text(text, style="bold"), Text(str(method.summary)), Text(""), _grid(facts.items())]
@@ -163,6 +172,18 @@ def description(text: str) -> list[RenderableType]:
     if variants := METHODS.index()[read.name].variants:
         shown += [Text("\nvariants", style="bold"), _grid(variants)]
     return shown
+
+
+def _facts(method: Method, tasks: Iterable[Task]) -> dict[str, str]:
+    """What depends on the setting."""
+    facts = {"told σ": "yes; an estimate where it is hidden" if method.uses_sigma else "no"}
+    if files := [file.name for file in method.weights()]:
+        facts["weights"] = "\n".join(files[:SHOWN] + [f"… {len(files)} files"] * (len(files) > SHOWN))
+    if remarks := method.remarks():
+        facts["remarks"] = "\n".join(remarks)
+    if reasons := _reasons(method, tasks):
+        facts["not now"] = "\n".join(reasons)
+    return facts
 
 
 def _about(cls: type) -> str:

@@ -52,6 +52,8 @@ class Method(ABC):
     """Why `--methods all` leaves the method out on a CPU; it runs if it is named, or on another device."""
     batch_size: ClassVar[int] = 1
     """How many images of one size the runner hands over at once."""
+    elsewhere: ClassVar[bool] = False
+    """True if the results were made elsewhere and are only read: seconds, memory and reliance are not measured."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -61,6 +63,14 @@ class Method(ABC):
         if task.problem in self.problems:
             return None
         return f"made for {', '.join(map(str, self.problems))}, not for {task.problem}"
+
+    def supports_set(self, dataset: str, split: str, seed: int) -> str | None:
+        """Return None if the method can run on a set, given by its label, or the reason why not."""
+        return None
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what must be said beside the row's numbers, each a clause without a full stop."""
+        return ()
 
     def weights(self) -> tuple[Path, ...]:
         """The fitted or trained files the method reads; their hashes go into run.json."""

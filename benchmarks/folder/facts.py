@@ -203,9 +203,8 @@ def _from_json(values: dict[str, Any], path: Path) -> Facts:
                 f"{measure.signature}: {FRESH}."
             )
     given = {name: values[name] for name in Facts.__dataclass_fields__ if name in values}
-    fields = ("spec", "fingerprint", "oracle", "metrics")
     rows = {
-        label: RowFacts(*(row[name] for name in fields), tuple(row.get("remarks", ())))
+        label: RowFacts(row["spec"], row["fingerprint"], row["oracle"], row["metrics"], tuple(row.get("remarks", ())))
         for label, row in values["rows"].items()
     }
     counts = {name: values["counts"].get(name, 0) for name in Counts.__dataclass_fields__}

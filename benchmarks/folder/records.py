@@ -1,9 +1,9 @@
 """Records: one row per image × method, appended as they are made and never lost.
 
 The file is plain CSV. An empty cell is "not measured", `nan` is "measured, not defined". Floats are written so that
-they read back to the last bit. Text that a spreadsheet would take for a formula has an apostrophe before it, which reading
-takes away. A line without its line end is the mark of a killed writer: it is dropped on opening and
-its result made again. Any other damage is the user's to decide about.
+they read back to the last bit. Text that a spreadsheet would take for a formula has an apostrophe before it, which
+reading takes away. A line without its line end is the mark of a killed writer: it is dropped on opening and its result
+made again. Any other damage is the user's to decide about.
 """
 
 from __future__ import annotations

@@ -163,7 +163,8 @@ def table_of(summary: Summary, intervals: Literal["all", "first", "none"] = "all
     if _measured(table, "phi_implied"):
         told = "measured: 1 − ∂x̂/∂y"
         columns.append(column("phi_implied", "φ implied", _plain("phi_implied", _three), signature=told))
-    columns.append(column("seconds", "s/image", _plain("seconds", significant), signature="restore, one thread"))
+    seconds = _plain("seconds", lambda value: significant(value) or "–")
+    columns.append(column("seconds", "s/image", seconds, signature="restore, one thread"))
     columns.append(column("peak_mb", "peak MiB", _plain("peak_mb", lambda value: fixed(value, 0))))
     return _as_table(summary, columns, list(table.method), first.name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ def of(
     exact: Exact,
     published: Figures,
     problems: Sequence[str],
-) -> tuple[str, ...]:
-    """Return the notes of a table.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the notes of a table, and those of them that nobody may miss: what is odd about these very results.
 
     Args:
         table, pairs: as in `Summary`.
@@ -48,24 +48,33 @@ def of(
         said.append(f"{', '.join(of_sets)}: one value for all images of a row, with no interval and no test.")
     if table.oracle.any():
         said.append("(oracle): told what is hidden from the others; never marked best.")
-    for row in table.method:
-        said += [f"{row}: {remark}." for remark in (facts.rows[row].remarks if row in facts.rows else ())]
-    said += _on_exact(exact)
-    said += _on_infinite(exact, records, facts.image_measures)
+    odd = remarks(facts, table.method)
+    odd += _on_exact(exact)
+    odd += _on_infinite(exact, records, facts.image_measures)
     failed = records[records.error != ""]
     if len(failed):
         one = failed.iloc[0]
-        said.append(
+        odd.append(
             f"{len(failed)} restoration(s) failed and are in no mean, for instance {one.method} on {one.image}: "
             f"{one.error}. All are in records.csv."
         )
-    said += problems
+    odd += problems
     if (table.images < table.asked).any():
-        said.append("A row that misses images is averaged over those it has and compared with none.")
+        odd.append("A row that misses images is averaged over those it has and compared with none.")
+    said += odd
     if published:
         sources = sorted({source for _, source in published.values()})
         said.append("Published PSNR: " + "; ".join(sources) + ".")
-    return tuple(map(plain, said))
+    return tuple(map(plain, said)), tuple(map(plain, odd))
+
+
+def remarks(facts: Facts, rows: Iterable[str]) -> list[str]:
+    """Return what must be said beside rows, once for all that it is said of."""
+    grouped: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in facts.rows[row].remarks if row in facts.rows else ():
+            grouped.setdefault(remark, []).append(row)
+    return [f"{', '.join(of)}: {remark}." for remark, of in grouped.items()]
 
 
 def _on_few(images: int) -> list[str]:

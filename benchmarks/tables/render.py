@@ -1,11 +1,8 @@
-"""A summary as text: for the terminal, in Markdown, in LaTeX. What others wrote is escaped here."""
+"""A summary as text: in Markdown and in LaTeX. What others wrote is escaped here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.table import Table as Rich
-from rich.text import Text
 
 from benchmarks.tables import escape
 from benchmarks.tables.column import Table, table_of
@@ -13,24 +10,6 @@ from benchmarks.tables.summary import BEST, TIED, Summary
 
 SIGNS = {BEST: "*", TIED: "+", "": ""}
 """As the notes explain them."""
-
-
-def to_terminal(summary: Summary) -> Rich:
-    """The table for the terminal: the interval of the first metric only, so that it fits."""
-    made = table_of(summary, intervals="first")
-    table = Rich(title=Text(summary.title), title_justify="left", header_style="bold", pad_edge=False)
-    for column in made.columns:
-        justify = "right" if column.numeric else "left"
-        table.add_column(Text(escape.plain(column.head)), justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for line in made.lines:
-        cells = []
-        for column, cell in zip(made.columns, line.cells, strict=True):
-            text = escape.plain(cell.whole)
-            if column.marked:
-                text += f" {SIGNS[cell.mark]}" if cell.mark else "  "
-            cells.append(Text(text, style="bold" if cell.mark == BEST else ""))
-        table.add_row(*cells)
-    return table
 
 
 def to_markdown(summary: Summary) -> str:

@@ -46,6 +46,7 @@ class Summary:
         metrics: the metrics of images.
         set_metrics: the metrics of sets.
         notes: sentences for the foot of the table, each on one line.
+        warnings: those of the notes that say what is odd about these very results.
         published: rows of which a mean on this very set is published.
     """
 
@@ -55,6 +56,7 @@ class Summary:
     metrics: tuple[Measure, ...]
     set_metrics: tuple[Measure, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     published: Figures
 
     @property
@@ -114,8 +116,8 @@ def summarise(records: pd.DataFrame, facts: Facts, features: Features | None = N
         leaders = [method for method in ranked if wide[method].equals(wide[ranked[0]])]
         table = table.join(_against_best(table, pairs[-1], measure, honest & set(whole), leaders), on="method")
     every = pd.concat([part for part in pairs if len(part)] or [compare(pd.DataFrame(), first, ())], ignore_index=True)
-    said = notes.of(table, every, facts, records, exact, published, problems)
-    return Summary(plain(facts.title), table, every, measures, of_sets, said, published)
+    said, odd = notes.of(table, every, facts, records, exact, published, problems)
+    return Summary(plain(facts.title), table, every, measures, of_sets, said, odd, published)
 
 
 def _row(

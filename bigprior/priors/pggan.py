@@ -234,8 +234,8 @@ def missing(name: str) -> str | None:
     if path.is_file():
         return None
     return (
-        f"its weights are not on this machine: get {path.name} from {SOURCE}, "
-        f"and set {FOLDER} to its folder, or put it into the folder `pggan` of the cache"
+        f"its weights are not on this machine ({path.name}): get the generators from {SOURCE}, "
+        f"and set {FOLDER} to their folder, or put them into the folder `pggan` of the cache"
     )
 
 

@@ -23,9 +23,9 @@ class InpaintRandom(Task):
 
     For each, corner and sides are drawn together: the top in 0..H, the left in 0..W, both uniform, and two sides
     |N(64, 32)| at 256×256, rounded to integers. All four are drawn again until both sides are over 8 and the rectangle
-    ends before the last row and column, which are therefore always known. Small holes fit more often: a side is 61 pixels
-    and an image's holes are 0.16 of it in the mean. On other sizes the three lengths scale with min(H, W)/256 (the paper
-    has only 256×256); a side is at least a pixel.
+    ends before the last row and column, which are therefore always known. Small holes fit more often: a side is 61
+    pixels and an image's holes are 0.16 of it in the mean. On other sizes the three lengths scale with min(H, W)/256
+    (the paper has only 256×256); a side is at least a pixel.
 
     Source: `mask_utils.py` of github.com/majedelhelou/BIGPrior.
     """

@@ -36,7 +36,7 @@ class Published(Method):
         if reason is not None or fetch.locate(self.file) is not None:
             return reason
         return (
-            f"its weights, {self.file}, are not on this machine: run `python -m datasets fetch models`, "
+            f"its weights, {self.file}, are not on this machine: fetch weights by `python -m datasets fetch models`, "
             f"or set {fetch.MIRROR} to a folder that holds them"
         )
 

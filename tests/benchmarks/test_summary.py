@@ -25,9 +25,10 @@ from benchmarks.tables.column import fixed, interval, table_of
 from benchmarks.tables.escape import comma_separated
 from benchmarks.tables.figures import draw_all, level
 from benchmarks.tables.outputs import write_reports
-from benchmarks.tables.render import to_latex, to_markdown, to_terminal
+from benchmarks.tables.render import to_latex, to_markdown
 from benchmarks.tables.statistics import bootstrap_interval, holm
 from benchmarks.tables.summary import BEST, TIED, Summary, summarise
+from benchmarks.tables.terminal import fitted, legend, to_rich
 from datasets.catalog import PLUGIN_FOLDERS, SETS
 from datasets.errors import SuiteError
 from datasets.files import StorageError
@@ -371,7 +372,7 @@ def test_nothing_to_tabulate_is_an_error() -> None:
 
 def printed(summary: Summary, width: int = 400) -> str:
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(to_terminal(summary))
+    console.print(to_rich(summary.title, fitted(summary, console)[0]))
     return console.export_text()
 
 
@@ -420,8 +421,22 @@ def test_latex_has_no_character_it_cannot_set() -> None:
     assert not set(text) & set("↑↓φσ–×∞−")
 
 
-def test_terminal_table_has_every_row() -> None:
-    assert to_terminal(table({"a": BASE, "b": BASE})).row_count == 2
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
+def test_the_terminal_table_fits_its_width_and_keeps_every_row(width: int) -> None:
+    summary = table({"a": BASE, "fourier-wiener-oracle": [b - 0.1 for b in BASE], "c": [b - 1 for b in BASE]})
+    console = Console(width=width, file=open("/dev/null", "w"))  # noqa: SIM115
+    made, left_out = fitted(summary, console)
+    lines = printed(summary, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line for line in lines), "nothing is cut"
+    assert all(any(row in line for line in lines) for row in summary.table.method)
+    keys = [column.key for column in made.columns]
+    assert {"method", "psnr", "seconds"} <= set(keys), "what is never left out"
+    assert all(head in legend(summary, left_out) for head in left_out)
+    if left_out:
+        assert left_out[0] == "intervals", "intervals are the first to go"
+    if width == 200:
+        assert not left_out
 
 
 def test_numbers_are_written_once() -> None:

@@ -1,0 +1,1 @@
+"""Rows that bring results and networks of others into the suite."""
