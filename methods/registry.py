@@ -31,6 +31,12 @@ def get_method(spec: str) -> Method:
     return _build(METHODS.resolve(parse(spec, "method")))
 
 
+def to_be_given(name: str) -> list[str]:
+    """Return the parameters without which no setting of a method can be made: it has neither defaults nor variants."""
+    missing = [each.name for each in parameters(METHODS.get(name)).values() if each.default is MISSING]
+    return [] if METHODS.index()[name].variants else missing
+
+
 def any_setting(name: str) -> Method:
     """Build a method with its defaults or, if it has a parameter that must be given, its first variant.
 

@@ -77,7 +77,9 @@ def test_a_column_is_added_and_what_was_there_stays(tmp_path: Path) -> None:
     assert again.open == ("psnr", "mine", "sigma", "ssim", "mine[key=1,other=2]")
 
 
-@pytest.mark.parametrize("name", ["a b", " a", "a\u202fb", "a\u00a0b", 'a",b', "é\u2028", "\x85", "=a()", "-a", "'a", "''=a"])
+@pytest.mark.parametrize(
+    "name", ["a b", " a", "a\u202fb", "a\u00a0b", 'a",b', "é\u2028", "\x85", "=a()", "-a", "'a", "''=a"]
+)
 def test_names_survive_to_the_last_character(tmp_path: Path, name: str) -> None:
     file = opened(tmp_path / "records.csv")
     file.append([record(name, "nlm[search=15,own=0.3]"), record("plain")])

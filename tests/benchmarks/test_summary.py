@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -421,9 +422,14 @@ def test_latex_has_no_character_it_cannot_set() -> None:
     assert not set(text) & set("↑↓φσ–×∞−")
 
 
+@cache
+def three_rows() -> Summary:
+    return table({"a": BASE, "fourier-wiener-oracle": [b - 0.1 for b in BASE], "c": [b - 1 for b in BASE]})
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
 def test_the_terminal_table_fits_its_width_and_keeps_every_row(width: int) -> None:
-    summary = table({"a": BASE, "fourier-wiener-oracle": [b - 0.1 for b in BASE], "c": [b - 1 for b in BASE]})
+    summary = three_rows()
     console = Console(width=width, file=open("/dev/null", "w"))  # noqa: SIM115
     made, left_out = fitted(summary, console)
     lines = printed(summary, width).splitlines()
