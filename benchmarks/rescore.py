@@ -36,8 +36,8 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     import torch
 
     from benchmarks.folder import provenance
-    from benchmarks.folder.records import Record
-    from benchmarks.folder.run_folder import RunFolder
+    from benchmarks.folder.records import Record, RecordFile
+    from benchmarks.folder.run_folder import FACTS, RECORDS, RunFolder
     from benchmarks.scores.protocol import get_protocol
     from benchmarks.scores.scorer import Scorer
     from benchmarks.tables.outputs import write_reports
@@ -68,12 +68,9 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     out = RunFolder(source / f"rescored-{protocol}")
     if out.path.is_symlink():
         raise SuiteError(f"{out.path} is a link and is not written through: remove it.")
-    out.path.mkdir(exist_ok=True)
-    (out.path / "records.csv").unlink(missing_ok=True)
-    target = out.record_file((*([task.level] if task.level else []), *scorer.metrics))
-    target.records = {record.key: record for record in fresh}
-    target.rewrite({key: place for place, key in enumerate(known)})
-    missing = [key for key, record in known.items() if not record.error and key not in target.records]
+    place = {key: number for number, key in enumerate(known)}
+    scored = {record.key for record in fresh}
+    missing = [key for key, record in known.items() if not record.error and key not in scored]
     facts = replace(
         old,
         setting=replace(old.setting, protocol=chosen),
@@ -82,8 +79,14 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
         commit=provenance.commit(),
         counts=replace(old.counts, done=len(fresh)),
     )
-    summary = write_reports(out, target.frame(), facts)
-    out.write_facts(facts)
+    with out.locked():
+        # Without its facts a folder is no run: one that was killed amid the writing is never read as whole.
+        (out.path / FACTS).unlink(missing_ok=True)
+        target = RecordFile(out.path / RECORDS, (*([task.level] if task.level else []), *scorer.metrics))
+        target.records = {record.key: record for record in fresh}
+        target.rewrite(place)
+        summary = write_reports(out, target.frame(), facts)
+        out.write_facts(facts)
     show(summary)
     if missing:
         print(f"{len(missing)} records have no kept image, for instance {missing[0][1]} on {missing[0][0]}.")

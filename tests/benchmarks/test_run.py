@@ -16,6 +16,7 @@ from PIL import Image
 
 from benchmarks.folder.provenance import ROOT
 from benchmarks.folder.records import TIMINGS, RecordFile, columns
+from benchmarks.folder.run_folder import RunFolder
 from benchmarks.rescore import rescore
 from benchmarks.run import main
 from datasets.cli import guarded
@@ -364,6 +365,41 @@ def test_rescore_equals_scoring(run_here: Runner, tmp_path: Path, task: str) -> 
     pd.testing.assert_frame_equal(values(out), values(out / "rescored-standard"), check_exact=True)
     pd.testing.assert_frame_equal(values(tmp_path / "paper"), values(out / "rescored-paper"), check_exact=True)
     assert facts(out / "rescored-paper")["signatures"]["ssim"] != facts(out)["signatures"]["ssim"]
+
+
+def test_a_rescoring_that_is_killed_is_no_run_and_is_made_again(
+    run_here: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed amid its writing, the scores of one protocol never stand beside the facts of another."""
+    out = tmp_path / "run"
+    run_here("--methods", "noisy", "--save-images")
+    assert rescore(out, "paper", "cpu") == 0
+    whole, source = values(out / "rescored-paper"), values(out)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("benchmarks.tables.outputs.write_reports", killed)
+        rescore(out, "paper", "cpu", metrics="psnr")
+    with pytest.raises(SuiteError, match=r"no run\.json"):
+        RunFolder(out / "rescored-paper").facts  # noqa: B018
+    assert rescore(out, "paper", "cpu") == 0
+    pd.testing.assert_frame_equal(values(out / "rescored-paper"), whole, check_exact=True)
+    pd.testing.assert_frame_equal(values(out), source, check_exact=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_the_first_images_give_the_same_numbers_alone(run_here: Runner, tmp_path: Path, limit: int) -> None:
+    """--limit changes which images, and so which batches of a network: numbers are equal to its tolerance."""
+    rows = "noisy,nlm,unet-sigma"
+    run_here("--methods", rows)
+    run_here("--methods", rows, "--limit", str(limit), out=tmp_path / "few")
+    every, few = values(tmp_path / "run"), values(tmp_path / "few")
+    same = every[every.image.isin(few.image)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, few.reset_index(drop=True), rtol=1e-5, check_exact=False)
+    classic = same.method != "unet-sigma"
+    pd.testing.assert_frame_equal(same[classic], few.reset_index(drop=True)[classic], check_exact=True)
 
 
 def test_saved_images_hold_the_fusion(run_here: Runner, tmp_path: Path) -> None:
