@@ -35,6 +35,7 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     # Imported here: a question for --help does not wait for torch.
     import torch
 
+    from benchmarks.executors.clock import limit_threads
     from benchmarks.folder import provenance
     from benchmarks.folder.records import Record, RecordFile
     from benchmarks.folder.run_folder import FACTS, RECORDS, RunFolder
@@ -44,6 +45,7 @@ def rescore(source: Path, protocol: str, device: str, metrics: str | None = None
     from benchmarks.tables.terminal import show
 
     device = provenance.resolve_device(device)
+    limit_threads()  # as the workers of a run, so that its scores come out again to the last bit
     folder = RunFolder(source)
     old, known = folder.facts, folder.record_file().records
     task, chosen = old.setting.task, get_protocol(protocol)
@@ -108,7 +110,7 @@ def commands(arguments: argparse.Namespace) -> list[list[str]]:
     names = sorted(path.parent.name for path in source.glob(f"*/{MANIFEST}")) if several else [""]
     if not names:
         raise SuiteError(f"{source} has no {MANIFEST}: give the folder of the export with --observations.")
-    made = []
+    made, more = [], [arguments.methods] if arguments.methods else []
     for name in names:
         exported = read_observations(source / name)
         if not (results / name).is_dir():
@@ -123,7 +125,8 @@ def commands(arguments: argparse.Namespace) -> list[list[str]]:
             raise SuiteError(f"--as '{arguments.row}' cannot be the name of a row: take letters and digits.")
         options = {
             "task": exported.task_spec, "dataset": exported.dataset_spec, "split": exported.split,
-            "seed": exported.seed, "limit": exported.limit, "methods": row, "protocol": arguments.protocol,
+            "seed": exported.seed, "limit": exported.limit, "methods": ",".join([str(row), *more]),
+            "protocol": arguments.protocol,
             "metrics": arguments.metrics, "device": arguments.device,
             "out": None if arguments.out is None else arguments.out / name,
         }  # fmt: skip
@@ -137,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("folder", type=Path, help="folder of a run made with --save-images; with --as, of results that "
                    "were made elsewhere, or of several such folders named as those of the export")  # fmt: skip
     p.add_argument("--as", dest="row", metavar="NAME", help="score results made elsewhere, as a row of this name")
+    p.add_argument("--methods", help="with --as: more rows to run beside it, as in nlm,own=checkpoint[file=net.pth]")
     p.add_argument("--observations", type=Path, help="with --as: folder of the export (default: that of the results)")
     p.add_argument("--out", type=Path, help="with --as: folder of the run (default: as `run` chooses it)")
     p.add_argument("--protocol", help="standard or paper (default: paper; with --as standard)")
@@ -147,7 +151,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from benchmarks import run
 
         return max([run.main(words) for words in commands(arguments)])
-    if arguments.observations or arguments.out or (arguments.folder / "observations.json").is_file():
+    if (
+        arguments.methods
+        or arguments.observations
+        or arguments.out
+        or (arguments.folder / "observations.json").is_file()
+    ):
         raise SuiteError("results made elsewhere are scored as a row: name it, as in --as mine.")
     return rescore(arguments.folder, arguments.protocol or "paper", arguments.device, arguments.metrics)
 
