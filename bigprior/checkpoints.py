@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
 
+from bigprior.pickled import STATE_DICT, load_pickled
+from bigprior.weight_files import Refusal, reading, shown, size_of
 from datasets.errors import SuiteError
 
 Shapes = Mapping[str, tuple[int, ...]]
 N = TypeVar("N", bound=nn.Module)
+
+NUMBERS = (
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
+)
+"""Types that a weight may have."""
 
 
 def read_safetensors(file: str | Path, absent: str = "") -> dict[str, Tensor]:
@@ -25,14 +31,17 @@ def read_safetensors(file: str | Path, absent: str = "") -> dict[str, Tensor]:
         absent: what to do if there is no such file.
 
     Raises:
-        SuiteError: there is none, or it is no safetensors file.
+        SuiteError: there is none, it is no safetensors file, or a number in it is not finite.
     """
-    try:
-        return load_file(file)
-    except FileNotFoundError:
-        raise SuiteError(f"{file} is not there{absent and ': '}{absent}.") from None
-    except (OSError, SafetensorError) as error:
-        raise SuiteError(f"{file} cannot be read as safetensors ({error}).") from error
+    return read_described(file, absent)[0]
+
+
+def read_described(file: str | Path, absent: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file, as `read_safetensors` does, and its metadata."""
+    size = size_of(file, absent)
+    with reading(file, "safetensors file"), safe_open(file, framework="pt") as opened:
+        found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+        return plain(found, size), dict(opened.metadata() or {})
 
 
 def read_state_dict(file: str | Path, absent: str = "") -> dict[str, Tensor]:
@@ -42,19 +51,39 @@ def read_state_dict(file: str | Path, absent: str = "") -> dict[str, Tensor]:
         absent: what to do if there is no such file.
 
     Raises:
-        SuiteError: there is none, it is no state dict, or it holds anything but tensors by name; then nothing in it has
-            been executed.
+        SuiteError: there is none, it is no state dict, it holds anything but tensors by name, or a number in it is not
+            finite. Nothing in it is ever executed.
     """
-    try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise SuiteError(f"{file} is not there{absent and ': '}{absent}.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SuiteError(f"{file} is no state dict of PyTorch ({reason}): get it again.") from error
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise SuiteError(f"{file} is no state dict of PyTorch: it holds more than tensors by name.")
-    return dict(found)
+    found = load_pickled(file, absent)
+    with reading(file, STATE_DICT):
+        return {name: tensor.clone() for name, tensor in plain(found, size_of(file)).items()}
+
+
+def plain(found: object, most: int) -> dict[str, Tensor]:
+    """Return tensors by name, if that is what was found in a file.
+
+    Args:
+        most: bytes that they may have together.
+
+    Raises:
+        Refusal: something is no tensor, no plain one on the CPU, or has no name; they have more bytes; or one holds a
+            number that is not finite in single precision (the first is named).
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in found.items() if isinstance(found, Mapping) else [(None, found)]:
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise Refusal("it holds more than tensors by name")
+        # A quantised tensor calls its layout strided, but has a type of its own.
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in NUMBERS:
+            raise Refusal(f"'{shown(name)}' is no plain tensor of numbers")
+        tensors[name] = tensor.detach()
+    declared = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if declared > most:
+        raise Refusal(f"its tensors would have {declared} bytes, and {most} are possible")
+    for name, tensor in tensors.items():
+        if not bool(tensor.float().isfinite().all()):
+            raise Refusal(f"'{shown(name)}' holds NaN or infinity")
+    return tensors
 
 
 def check_shapes(file: str | Path, what: str, found: Mapping[str, Tensor], expected: Shapes) -> None:
@@ -66,7 +95,7 @@ def check_shapes(file: str | Path, what: str, found: Mapping[str, Tensor], expec
     """
 
     def first(names: list[str], shapes: Shapes) -> str:
-        return f"'{names[0]}' {shapes[names[0]]}" if names else "none"
+        return f"'{shown(names[0])}' {shapes[names[0]]}" if names else "none"
 
     shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
     missing = [name for name in expected if name not in shapes]
@@ -89,12 +118,18 @@ def shapes_of(network: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def filled(network: N, file: str | Path, what: str, found: Mapping[str, Tensor]) -> N:
-    """Return the network with the weights that were found in a file, in its own precision; evaluating and frozen.
+def filled(build: Callable[[], N], file: str | Path, what: str, found: Mapping[str, Tensor]) -> N:
+    """Return a network with the weights that were found in a file, in its own precision; evaluating and frozen.
+
+    Args:
+        build: makes the network. Its weights take memory only once the file is known to have all of them.
 
     Raises:
         SuiteError: see `check_shapes`.
     """
-    check_shapes(file, what, found, shapes_of(network))
+    with torch.device("meta"):
+        expected = shapes_of(build())
+    check_shapes(file, what, found, expected)
+    network = build()
     network.load_state_dict(dict(found))
     return network.eval().requires_grad_(False)

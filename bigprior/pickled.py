@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,8 +48,10 @@ def load_pickled(file: str | Path, absent: str = "", what: str = STATE_DICT, rem
             stream.seek(0)
             for table in _tables(stream, size) if archive else [stream] * LEGACY_PICKLES:
                 _look_through(table)
-        # Mapped, a storage ends where the file ends, whatever is declared.
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=archive)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old formats: a file that cannot be read is said to be one
+            # Mapped, a storage ends where the file ends, whatever is declared.
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=archive)
 
 
 def _tables(stream: IO[bytes], size: int) -> Iterator[IO[bytes]]:

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bigprior.checkpoints import check_shapes, read_safetensors, shapes_of
 from bigprior.muon import Muon
+from bigprior.resume import Progress, restore
 from datasets.errors import SuiteError
 from datasets.files import write_atomically
 
@@ -115,8 +116,8 @@ def train(
         start: weights of an earlier training to begin with; random ones if None.
 
     Raises:
-        SuiteError: `out` holds a run and `resume` is False, the checkpoint is of another recipe, `start` is no file of
-            this network's weights, or the loss is not finite (the last checkpoint is kept).
+        SuiteError: `out` holds a run and `resume` is False, the checkpoint is damaged or of another recipe or network,
+            `start` is no file of this network's weights, or the loss is not finite (the last checkpoint is kept).
     """
     out.mkdir(parents=True, exist_ok=True)
     file = out / CHECKPOINT
@@ -128,23 +129,18 @@ def train(
         _begin(problem.kept(network), start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
     optimizer = Muon(network.parameters())
-    step, seconds, total, log = 0, 0.0, 0.0, []
+    at = Progress(0, 0.0, 0.0, [])
     if file.exists():
-        state = torch.load(file, weights_only=True)
-        if state["recipe"] != _comparable(recipe):
-            raise SuiteError(f"{file} was made with {state['recipe']}, not {_comparable(recipe)}: use another --out.")
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, seconds, total, log = (state[name] for name in ("step", "seconds", "total", "log"))
-    started, saved = time.monotonic() - seconds, time.monotonic()
+        at = restore(file, comparable(recipe), problem.selection, network, average, optimizer)
+    step, total, log = at.step, at.total, at.log
+    started, saved = time.monotonic() - at.seconds, time.monotonic()
 
     def save() -> None:
         modules = {"network": network, "average": average, "optimizer": optimizer}
         state = {name: module.state_dict() for name, module in modules.items()}
         seconds = time.monotonic() - started
         _write(
-            file, state | {"recipe": _comparable(recipe), "step": step, "seconds": seconds, "total": total, "log": log}
+            file, state | {"recipe": comparable(recipe), "step": step, "seconds": seconds, "total": total, "log": log}
         )
 
     while step < recipe.steps:
@@ -212,7 +208,7 @@ def _begin(network: nn.Module, file: Path) -> None:
     network.load_state_dict(found)
 
 
-def _comparable(recipe: Recipe) -> dict[str, float]:
+def comparable(recipe: Recipe) -> dict[str, float]:
     """What must be the same for a checkpoint to be resumed: everything but how often it is written."""
     return {name: value for name, value in asdict(recipe).items() if name != "save"}
 
@@ -237,4 +233,6 @@ def _write_log(out: Path, log: list[dict[str, float]], selection: str) -> None:
         sns.lineplot(table, x="step", y=column, ax=axis, marker="o", markersize=4)
         axis.set(xlabel="step", ylabel=label)
         sns.despine(ax=axis)
-    figure.savefig(out / CURVE, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
+    write_atomically(out / CURVE, drawn.getvalue())

@@ -119,4 +119,4 @@ def load_linear(path: str | Path) -> LinearPhi:
         SuiteError: there is no such file, or it holds something else (the first missing and unexpected key are named).
     """
     state = read_safetensors(path, "fit it with `python -m bigprior.train phi`")
-    return filled(LinearPhi(), path, "a linear φ", state)
+    return filled(LinearPhi, path, "a linear φ", state)

@@ -8,13 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigprior.checkpoints import filled
+from bigprior.checkpoints import filled, read_described
+from bigprior.weight_files import Refusal, reading
 from datasets.errors import SuiteError
+from datasets.spec import Within
 
 LOGIT_LIMIT = 6.0
 """Bound of the logits: 0.0025 < φ < 0.9975. A network that reaches for 0 or 1 keeps its gradient."""
@@ -23,6 +24,8 @@ SIGMA_SCALE = 4.0
 INPUTS = 3 + 3 + 1 + 1
 WEIGHTS = Path(__file__).parent.parent / "weights"
 """Folder of the shipped networks: NAME.safetensors, and NAME.md and NAME.json, its card."""
+LEVELS, CHANNELS, SCALES = Within(1, 6), Within(1, 1024), Within(1, 64)
+"""Ranges of a configuration: how many widths, each of them, and the scale."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,21 @@ class PhiConfig:
         widths: channels at 1/2, 1/4, 1/8, ... of the resolution.
         scale: φ is decided on means over scale×scale pixels and interpolated bilinearly; 1: on the pixels themselves.
         hole_only: φ is 0 at every observed pixel (noise-free inpainting, where the data is the truth).
+
+    Raises:
+        SuiteError: the widths or the scale are not in their ranges (LEVELS, CHANNELS, SCALES).
     """
 
     task: str
     widths: tuple[int, ...] = (32, 48, 64, 88)
     scale: int = 1
     hole_only: bool = False
+
+    def __post_init__(self) -> None:
+        if not LEVELS.holds(len(self.widths)) or not all(CHANNELS.holds(width) for width in self.widths):
+            raise SuiteError(f"the widths of a φ-network are {LEVELS} numbers, each {CHANNELS}.")
+        if not SCALES.holds(self.scale):
+            raise SuiteError(f"the scale of a φ-network is {SCALES}.")
 
 
 class PhiNetwork(nn.Module):
@@ -134,14 +146,20 @@ def load_phi(path: str | Path) -> PhiNetwork:
         SuiteError: there is no such file, it is not a φ-network, or its layout is another one (the first missing and
             the first unexpected key are named).
     """
-    path = Path(path)
+    state, metadata = read_described(path, "train it with `python -m bigprior.train phi`")
+    with reading(path, "φ-network of this suite"):
+        config = _config(metadata["config"])
+    return filled(lambda: PhiNetwork(config), path, "a φ-network of its own configuration", state)
+
+
+def _config(text: str) -> PhiConfig:
+    """Return what `to_bytes` wrote, if it is that: otherwise any error."""
+    found = json.loads(text)
     try:
-        with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        network = PhiNetwork(PhiConfig(**config | {"widths": tuple(config["widths"])}))
-    except FileNotFoundError:
-        raise SuiteError(f"φ-network '{path}' is not there: train it with `python -m bigprior.train phi`.") from None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise SuiteError(f"'{path}' is not a φ-network of this suite ({type(error).__name__}: {error}).") from error
-    return filled(network, path, "a φ-network of its own configuration", state)
+        config = PhiConfig(**found | {"widths": tuple(found["widths"])})
+    except SuiteError as error:
+        raise Refusal(str(error).rstrip(".")) from error
+    whole = all(type(number) is int for number in (*config.widths, config.scale))
+    if not (whole and isinstance(config.task, str) and isinstance(config.hole_only, bool)):
+        raise TypeError
+    return config

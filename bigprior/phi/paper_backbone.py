@@ -78,8 +78,8 @@ def load_released(path: str | Path) -> PaperBackbone:
     )
     state = {key.removeprefix(PREFIX): value for key, value in state.items()}
     first = state.get("dncnn.0.weight")
-    network = PaperBackbone(first.shape[1] if first is not None and first.ndim == 4 else 3)
-    return filled(network, path, "a φ-network of the paper", state)
+    channels = 1 if first is not None and first.ndim == 4 and first.shape[1] == 1 else 3
+    return filled(lambda: PaperBackbone(channels), path, "a φ-network of the paper", state)
 
 
 def restore_released(network: PaperBackbone, y: Tensor, prior: Tensor) -> Restoration:

@@ -32,9 +32,7 @@ def read(file: Path, untrained: Callable[[], N]) -> N:
     Raises:
         SuiteError: the file cannot be read, or is not of this network; then it says what was found and expected.
     """
-    network = untrained()
-    what = f"the {type(network).__name__} that `{untrained.__module__}` describes"
-    return filled(network, file, what, read_safetensors(file))
+    return filled(untrained, file, f"the network that `{untrained.__module__}` describes", read_safetensors(file))
 
 
 @cache

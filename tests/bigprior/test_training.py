@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -121,9 +122,66 @@ def test_refuses_to_overwrite_and_to_mix(tmp_path: Path) -> None:
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(SuiteError, match="--resume"):
         train(Smoothing(), RECIPE, tmp_path, say=quiet)
-    with pytest.raises(SuiteError, match=r"'rate': 0\.02"):
+    with pytest.raises(SuiteError, match=r"was made with rate 0\.02, not 0\.5; .*give the same options"):
         train(Smoothing(), Recipe(steps=12, batch=2, size=8, rate=0.5), tmp_path, resume=True, say=quiet)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+class Wider(Smoothing):
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 24, 3, padding=1), nn.Conv2d(24, 1, 3, padding=1))
+
+
+def change(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """Spoil a part of a checkpoint."""
+    first = next(iter(state["optimizer"]["state"].values()))
+    spoiled = {
+        "weights": lambda: state["network"]["0.weight"].fill_(torch.nan),
+        "momentum": lambda: first.update(momentum=torch.zeros(3)),
+        "other optimizer": lambda: state["optimizer"].update(param_groups=[{"lr": 0.1, "params": [0, 1, 2, 3]}]),
+        "step": lambda: state.update(step="four"),
+        "log": lambda: state.update(log=[{"step": 4}]),
+        "no recipe": lambda: state.pop("recipe"),
+    }
+    spoiled[name]()
+    return state
+
+
+SPOILED = ["empty", "cut", "garbage", "a list", "weights", "momentum", "other optimizer", "step", "log", "no recipe"]
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_damaged_checkpoint_is_one_line_and_left_alone(tmp_path: Path, how: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(Smoothing(killed_at=6), RECIPE, tmp_path, say=quiet)
+    file = tmp_path / CHECKPOINT
+    whole = file.read_bytes()
+    contents = {"empty": b"", "cut": whole[: len(whole) // 2], "garbage": bytes(range(256)) * 9}
+    if how in contents:
+        file.write_bytes(contents[how])
+    else:
+        torch.save([1, 2] if how == "a list" else change(torch.load(file, weights_only=True), how), file)
+    before = file.read_bytes()
+    with pytest.raises(SuiteError, match=r"checkpoint\.pt is no .*choose another --out\.$") as caught:
+        train(Smoothing(), RECIPE, tmp_path, resume=True, say=quiet)
+    assert str(caught.value).isprintable(), "one line"
+    assert file.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_names_the_difference(tmp_path: Path) -> None:
+    train(Smoothing(), RECIPE, tmp_path, say=quiet)
+    with pytest.raises(
+        SuiteError, match=r"'0\.weight' has the shape \(20, 1, 3, 3\), expected \(24, .*another --out\."
+    ):
+        train(Wider(), RECIPE, tmp_path, resume=True, say=quiet)
+
+
+def test_the_curve_is_replaced_and_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / CURVE).write_bytes(b"whole")
+    os.link(tmp_path / CURVE, tmp_path / "the old file")
+    train(Smoothing(), RECIPE, tmp_path, say=quiet)
+    assert (tmp_path / CURVE).read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "the old file").read_bytes() == b"whole"
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path) -> None:

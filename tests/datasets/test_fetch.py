@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -21,14 +22,18 @@ from datasets.fetch import Remote, local_path
 
 CONTENT = bytes(range(256)) * 40
 PATH = "owner-repository/folder/a.bin"
+ENDLESS = 1 << 28
 
 
 class Site(ThreadingHTTPServer):
-    """Serves `body` at every address; `/stall` sends half of it and then nothing; `/missing` is not found."""
+    """Serves `body` at every address; `/stall` sends half of it and then nothing; `/missing` is not found; `/endless`
+    goes on until nobody listens, or ENDLESS bytes were sent.
+    """
 
     daemon_threads = True
     body = CONTENT
     requests = 0
+    sent = 0
     half_sent = threading.Event()
     release = threading.Event()
 
@@ -39,6 +44,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests += 1
         body = self.server.body
+        if self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while self.server.sent < ENDLESS:
+                    self.server.sent += self.wfile.write(bytes(1 << 16))
+            return
         self.send_response(404 if self.path == "/missing" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -172,6 +184,22 @@ def test_a_server_that_stops_half_way_times_out(cache: Path, site: Site, monkeyp
     register(monkeypatch, f"http://127.0.0.1:{site.server_port}/stall")
     failure("cannot be downloaded")
     assert files(cache) == []
+
+
+def test_a_server_that_never_ends_is_left(cache: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, f"http://127.0.0.1:{site.server_port}/endless")
+    failure(f"sent over {len(CONTENT)} bytes", PATH, "python -m datasets fetch some-set", "RESTORATION_MIRROR")
+    assert files(cache) == []
+    assert site.sent < ENDLESS
+
+
+def test_a_download_is_of_a_size_at_most(tmp_path: Path, cache: Path, site: Site) -> None:
+    url = f"http://127.0.0.1:{site.server_port}/a.bin"
+    fetch.download(url, tmp_path / "whole", len(CONTENT))
+    assert (tmp_path / "whole").read_bytes() == CONTENT
+    with pytest.raises(fetch.TooMuch):
+        fetch.download(url, tmp_path / "cut", len(CONTENT) - 1)
+    assert (tmp_path / "cut").stat().st_size < len(CONTENT)
 
 
 def test_a_cache_that_cannot_be_written(cache: Path) -> None:

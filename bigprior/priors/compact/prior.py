@@ -44,7 +44,7 @@ def load_prior(
 @cache
 def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
     state = read_safetensors(file, "train it with `python -m bigprior.train prior`")
-    network = filled(untrained(), file, "the network of the compact prior", state)
+    network = filled(untrained, file, "the network of the compact prior", state)
     return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
