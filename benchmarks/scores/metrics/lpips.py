@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmarks.scores.metric import Metric, image_mean
 from bigprior import imagenet_features
+from bigprior.checkpoints import read_state_dict
 from datasets.errors import SuiteError
 
 MINIMAL_SIDE = 31
@@ -130,8 +131,8 @@ def network(version: str, device: torch.device, dtype: torch.dtype) -> Network:
     for position in STRIDES_AND_PADDINGS:
         weight, bias = (features[f"features.{position}.{kind}"].to(device, dtype) for kind in ("weight", "bias"))
         convolutions[position] = weight.contiguous(memory_format=torch.channels_last), bias
-    linear = torch.load(linear_file(version), map_location=device, weights_only=True)
-    weights = [linear[f"lin{layer}.model.1.weight"].flatten().to(dtype) for layer in range(len(convolutions))]
+    linear = read_state_dict(linear_file(version))
+    weights = [linear[f"lin{n}.model.1.weight"].flatten().to(device, dtype) for n in range(len(convolutions))]
     return Network(convolutions, weights, normalised=version != "0.0")
 
 
