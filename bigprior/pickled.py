@@ -18,7 +18,7 @@ TABLE = 2 << 20
 """Bytes that the pickle in a file may have: it says what the tensors are called, and their numbers lie beside it."""
 NAMES = re.compile(
     r"collections OrderedDict|torch (Float|Double|Half|BFloat16|Long|Int|Short|Char|Byte|Bool)Storage"
-    r"|torch\._utils _rebuild_(tensor_v2|parameter)"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|parameter)"
 )
 """What plain tensors by name need. PyTorch admits more, as `bytearray`, which takes as much memory as it is told to."""
 OTHER_NAMES = ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")
