@@ -23,6 +23,8 @@ VERBS = {
     "regenerate": ("benchmarks.regenerate.__main__", "make the committed results and their tables again"),
     "stamp": ("benchmarks.regenerate.__main__", "mark committed results as today's, after measuring a sample"),
     "time": ("benchmarks.timing.__main__", "seconds of every method, compared with the committed ones"),
+    "restore": ("benchmarks.photographs.restore", "restore a photograph, or a folder of them"),
+    "compare": ("benchmarks.photographs.compare", "compare methods on photographs that have no clean original"),
     "methods": ("methods.__main__", "list methods, show one with its parameters"),
     "datasets": ("datasets.__main__", "list, fetch and verify images and weights"),
 }

@@ -13,8 +13,14 @@ from benchmarks.report.merge import Merged
 from benchmarks.report.pictures import Shown
 from benchmarks.scores.measure import Measure
 from benchmarks.tables.column import kinds
+from benchmarks.tables.figures import PHI_COLOURS
 from benchmarks.tables.pairs import undecided
 from benchmarks.tables.summary import Summary
+
+COLOURS = {"phi": PHI_COLOURS, "error": "cividis"}
+"""Colour maps of shares of prior, as in all other figures, and of errors and differences."""
+MARGIN = 4.0
+"""dB under the best that a contender may be."""
 
 
 def setting_data(merged: Merged, summary: Summary, pictures: Sequence[Shown]) -> dict[str, Any]:
@@ -46,9 +52,10 @@ def setting_data(merged: Merged, summary: Summary, pictures: Sequence[Shown]) ->
     }
 
 
-def colours(name: str) -> list[list[int]]:
-    """A colour map of matplotlib as 256 RGB triples."""
-    return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(int).tolist()
+def colours() -> dict[str, list[list[int]]]:
+    """The colour maps of `COLOURS` as 256 RGB triples."""
+    tables = {key: matplotlib.colormaps[name](np.arange(256))[:, :3] * 255 for key, name in COLOURS.items()}
+    return {key: table.round().astype(int).tolist() for key, table in tables.items()}
 
 
 def number(value: Any) -> float | None:
@@ -65,6 +72,7 @@ def _metric(measure: Measure, pairs: pd.DataFrame) -> dict[str, Any]:
         "higher": measure.higher_is_better,
         "decimals": measure.decimals,
         "of_set": measure.of_set,
+        "margin": MARGIN if measure.unit == "dB" else None,
         "undecided": None if measure.of_set else undecided(pairs, measure.name),
     }
 

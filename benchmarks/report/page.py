@@ -18,52 +18,87 @@ from markupsafe import Markup
 
 from benchmarks.folder.run_folder import RunFolder
 from benchmarks.report.data import colours, setting_data
+from benchmarks.report.matrix import Matrix, matrices
 from benchmarks.report.merge import Merged
-from benchmarks.report.pictures import CLEAN, PHI, RESTORED, Shown, embed, find_pictures, telling
+from benchmarks.report.names import slugs
+from benchmarks.report.notices import notices_of
+from benchmarks.report.pictures import Shown, embed, find_pictures, telling
 from benchmarks.tables.column import published_table, table_of
+from benchmarks.tables.escape import comma_separated
+from benchmarks.tables.render import to_latex, to_markdown
 from benchmarks.tables.summary import BEST, TIED, Summary, summarise
+from datasets.errors import SuiteError
 from datasets.spec import canonical
 
 HERE = Path(__file__).parent
 STYLES = ("base.css", "tables.css", "charts.css", "explorer.css")
 SCRIPTS = (
-    "dom.js", "theme.js", "state.js", "tables.js", "axes.js", "pareto.js", "distribution.js", "level.js",
-    "pixels.js", "stage.js", "order.js", "explorer.js", "main.js",
+    "dom.js", "theme.js", "sorting.js", "state.js", "tables.js", "axes.js", "labels.js", "pareto.js",
+    "distribution.js", "level.js", "pixels.js", "stage.js", "order.js", "explorer.js", "export.js", "main.js",
+    "link.js",
 )  # fmt: skip
 SPARE = 50_000
 """Bytes kept free for what is only known when the pictures have been chosen."""
 
 
-def build(settings: Sequence[Merged], missing: Sequence[str], limit: float) -> str:
+def build(
+    settings: Sequence[Merged],
+    missing: Sequence[str],
+    limit: float,
+    summaries: Sequence[Summary] = (),
+    made: str = "",
+) -> str:
     """Return the report as HTML.
 
     Args:
         settings: the runs, merged.
         missing: sentences about what was left out already.
         limit: bytes that the file may take; pictures are chosen to fit.
+        summaries: of the settings, where they have been made already.
+        made: when the report was made; now if "".
 
     Raises:
         SuiteError: what was kept for a metric of sets cannot be read.
     """
-    summaries = [summarise(merged.records, merged.facts, merged.features) for merged in settings]
-    shown, notices = [], list(missing)
-    for merged, summary in zip(settings, summaries, strict=True):
-        pictures, damaged = find_pictures(merged, list(summary.table.method))
-        shown.append(pictures)
-        notices += _notices(merged, pictures, damaged, len(settings) > 1)
-    data = {"settings": [setting_data(*parts) for parts in zip(settings, summaries, shown, strict=True)]}
+    summaries = summaries or [summarise(merged.records, merged.facts, merged.features) for merged in settings]
+    found = [find_pictures(merged, list(s.table.method)) for merged, s in zip(settings, summaries, strict=True)]
+    shown = [pictures for pictures, _ in found]
+    notices = [*missing, *notices_of(settings, shown, [damaged for _, damaged in found])]
+    beside, no_matrix = _beside(settings, summaries)
+    files = {f"matrix-{matrix.metric.name}.{end}": text for matrix in beside for end, text in matrix.texts.items()}
+    prefixes = slugs(merged.label for merged in settings)
+    sections = []
+    for parts in zip(settings, summaries, strict=True):
+        own = summary_files(parts[1], "" if len(settings) == 1 else f"{prefixes[parts[0].label]}-")
+        files |= own
+        sections.append(_section(*parts) | {"files": list(own)})
+    data: dict[str, Any] = {
+        "settings": [setting_data(*parts) for parts in zip(settings, summaries, shown, strict=True)],
+        "colours": colours(),
+        "files": files,
+    }
     facts: dict[str, Any] = {
         "title": _title(settings),
-        "data": data | {"colours": {name: colours(name) for name in ("viridis", "magma")}},
-        "settings": [_section(*parts) for parts in zip(settings, summaries, strict=True)],
-        "runs": [_provenance(run) for merged in settings for run in merged.runs],
+        "data": data,
+        "settings": sections,
+        "matrices": [
+            {
+                "metric": m.metric,
+                "table": m.table,
+                "caption": m.caption,
+                "files": [f"matrix-{m.metric.name}.{end}" for end in m.texts],
+            }
+            for m in beside
+        ],
+        "no_matrix": no_matrix,
+        "runs": [provenance(run) for merged in settings for run in merged.runs],
         "level": settings[0].facts.setting.task.level_title or settings[0].facts.setting.task.level,
         "measured": any(picture.maps for pictures in shown for picture in pictures),
-        "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "style": _read(STYLES),
-        "script": _read(SCRIPTS),
+        "made": made or f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "style": read_static(STYLES),
+        "script": read_static(SCRIPTS),
     }
-    bare = render(facts | {"notices": notices, "pictures": {}, "quality": None})
+    bare = render("report.html.j2", facts | {"notices": notices, "pictures": {}, "quality": None})
     chosen, quality = embed(_order(settings, summaries, shown), limit - len(to_bytes(bare)) - SPARE)
     there = sum(bool(picture.paths) for pictures in shown for picture in pictures)
     if len(chosen) < there:
@@ -73,7 +108,7 @@ def build(settings: Sequence[Merged], missing: Sequence[str], limit: float) -> s
         )
     places = {id(p): f"pixels-{s}-{i}" for s, pictures in enumerate(shown) for i, p in enumerate(pictures)}
     elements = {places[key]: uris for key, uris in chosen.items()}
-    return render(facts | {"notices": notices, "pictures": elements, "quality": quality})
+    return render("report.html.j2", facts | {"notices": notices, "pictures": elements, "quality": quality})
 
 
 def to_bytes(page: str) -> bytes:
@@ -81,8 +116,8 @@ def to_bytes(page: str) -> bytes:
     return page.encode(errors="replace")
 
 
-def render(facts: dict[str, Any]) -> str:
-    """Fill the template."""
+def render(template: str, facts: dict[str, Any]) -> str:
+    """Fill a template."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -91,7 +126,7 @@ def render(facts: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["json"] = script_json
-    return environment.get_template("report.html.j2").render(facts)
+    return environment.get_template(template).render(facts)
 
 
 def script_json(value: Any) -> Markup:
@@ -100,7 +135,8 @@ def script_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def _read(names: Sequence[str]) -> Markup:
+def read_static(names: Sequence[str]) -> Markup:
+    """Return files of static/, one after the other."""
     return Markup("\n".join((HERE / "static" / name).read_text("utf-8") for name in names))
 
 
@@ -108,6 +144,26 @@ def _title(settings: Sequence[Merged]) -> str:
     facts = settings[0].facts
     sets = ", ".join(dict.fromkeys(merged.facts.setting.dataset for merged in settings))
     return f"{facts.name if len(settings) == 1 else facts.setting.task.name} on {sets}"
+
+
+def _beside(settings: Sequence[Merged], summaries: Sequence[Summary]) -> tuple[list[Matrix], str]:
+    """The matrices of several settings, or none and why."""
+    if len(settings) == 1:
+        return [], ""
+    try:
+        return matrices([(merged.facts, summary) for merged, summary in zip(settings, summaries, strict=True)]), ""
+    except SuiteError as error:
+        return [], f"No matrix: {error}"
+
+
+def summary_files(summary: Summary, prefix: str = "", pairs: bool = False) -> dict[str, str]:
+    """Return name of a file → content: the summary as a run's folder has it, each name after the prefix."""
+    compared = {f"{prefix}pairs.csv": comma_separated(summary.pairs, "%.6g")} if pairs else {}
+    return compared | {
+        f"{prefix}summary.csv": comma_separated(summary.table),
+        f"{prefix}summary.md": to_markdown(summary),
+        f"{prefix}summary.tex": to_latex(summary),
+    }
 
 
 def _section(merged: Merged, summary: Summary) -> dict[str, Any]:
@@ -124,12 +180,12 @@ def _section(merged: Merged, summary: Summary) -> dict[str, Any]:
         ),
         "summary": table_of(summary),
         "published": published_table(summary),
-        "finding": _finding(summary),
+        "finding": finding(summary),
         "notes": summary.notes,
     }
 
 
-def _finding(summary: Summary) -> dict[str, Any] | None:
+def finding(summary: Summary) -> dict[str, Any] | None:
     """The best row by the first metric and those that are not significantly worse, or None."""
     if not summary.metrics:
         return None
@@ -147,36 +203,6 @@ def _finding(summary: Summary) -> dict[str, Any] | None:
     }
 
 
-def _notices(merged: Merged, pictures: Sequence[Shown], damaged: Sequence[str], several: bool) -> list[str]:
-    """What is missing in a setting, and how to get it."""
-    notices = []
-    for run in merged.runs:
-        asked, done = run.facts.counts.asked, len(run.finished)
-        if done < asked:
-            notices.append(f"{run.name} has {done} of {asked} results; the same command makes the rest.")
-    if merged.uneven:
-        notices.append(f"{', '.join(merged.uneven)}: measured with different code or files in different runs.")
-    seen = {p.image: p.paths for p in pictures if CLEAN in p.paths}
-    if len(seen) < len(pictures):
-        notices.append(
-            f"Pictures were kept of {len(seen) or 'none'} of the {len(pictures)} images; run again with --save-images "
-            "to look at all of them."
-        )
-    finished = merged.records[merged.records.error == ""]
-    pairs = zip(finished.method, finished.image, strict=True)
-    absent = dict.fromkeys(m for m, image in pairs if RESTORED + m not in seen.get(image, {RESTORED + m}))
-    if absent:
-        notices.append(f"Some pictures of {', '.join(absent)} were not kept; run again with --save-images.")
-    if seen and not any(key.startswith(PHI) for paths in seen.values() for key in paths):
-        notices.append("No map of φ was kept: no method of this run has one per pixel, or its pictures are missing.")
-    if damaged:
-        notices.append(f"{len(damaged)} picture(s) are damaged and left out, for instance {damaged[0]}.")
-    machines = {json.dumps(run.facts.hardware, sort_keys=True) for run in merged.runs}
-    if len(machines) > 1:
-        notices.append("The seconds were measured on different machines and do not compare.")
-    return [f"{merged.label}: {notice}" for notice in notices] if several else notices
-
-
 def _order(settings: Sequence[Merged], summaries: Sequence[Summary], shown: Sequence[Sequence[Shown]]) -> list[Shown]:
     """The images that have pictures, the most telling first, the settings in turn."""
     queues = []
@@ -190,7 +216,7 @@ def _order(settings: Sequence[Merged], summaries: Sequence[Summary], shown: Sequ
     return [picture for picture in turns if picture is not None]
 
 
-def _provenance(run: RunFolder) -> dict[str, Any]:
+def provenance(run: RunFolder) -> dict[str, Any]:
     """How a run was made, without paths of the machine it was made on."""
     facts, setting = run.facts, run.facts.setting
     arguments = (

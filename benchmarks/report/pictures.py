@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from PIL import Image
 
 from benchmarks.folder.pictures import file_name
 from benchmarks.report.merge import Merged
+from benchmarks.tables.figures import PHI_COLOURS
 from datasets.errors import SuiteError
 
 CLEAN, DEGRADED = "clean", "degraded"
@@ -132,6 +134,17 @@ def open_png(path: Path) -> Image.Image:
                 return picture.convert("RGB")
     except UNREADABLE as error:
         raise SuiteError(f"{path} is no picture that can be read ({type(error).__name__}).") from error
+
+
+def coloured(path: Path) -> bytes:
+    """Return a PNG of a map of φ in the colours that φ has in all figures.
+
+    Raises:
+        SuiteError: as `open_png`.
+    """
+    levels = np.asarray(open_png(path).convert("L"))
+    shades = (matplotlib.colormaps[PHI_COLOURS](levels)[..., :3] * 255).round().astype(np.uint8)
+    return _bytes(Image.fromarray(shades), "PNG")
 
 
 def _differences(images: Sequence[np.ndarray]) -> list[float]:

@@ -49,6 +49,7 @@ def of(
     if table.oracle.any():
         said.append("(oracle): told what is hidden from the others; never marked best.")
     odd = remarks(facts, table.method)
+    odd += _on_hosts(str(facts.hardware.get("hosts", "")))
     odd += _on_exact(exact)
     odd += _on_infinite(exact, records, facts.image_measures)
     failed = records[records.error != ""]
@@ -86,6 +87,17 @@ def _on_few(images: int) -> list[str]:
     return [
         f"With only {images} images a 95% interval holds the true mean less often than it says ({low} to {high}% of "
         "the time on normal, uniform and exponential data): read them as a hint."
+    ]
+
+
+def _on_hosts(hosts: str) -> list[str]:
+    """What is said where a cluster of several machines measured, the one with most results first."""
+    first, *others = hosts.split(", ")
+    if not others:
+        return []
+    return [
+        f"Computed on several machines, whose times do not compare: s/image and peak MiB are of {first} alone, and not "
+        f"of {', '.join(others)}."
     ]
 
 

@@ -29,7 +29,7 @@ def show(summary: Summary, explain: bool = False) -> None:
     screen = console()
     made, left_out = fitted(summary, screen)
     screen.print(to_rich(summary.title, made))
-    said = list(summary.notes) if explain else [legend(summary, left_out), *summary.warnings]
+    said = list(summary.notes) if explain else [summary.notes[0], legend(summary, left_out), *summary.warnings]
     for note in said:
         screen.print(Text(note))
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,17 @@ from benchmarks.tables.published import published_psnr
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
 from tests.benchmarks.conftest import Runner
-from tests.benchmarks.report_runs import DISPUTED, FAILED, IMAGES, NOISE, OWN, pixels, write_metrics, write_run
+from tests.benchmarks.report_runs import (
+    DISPUTED,
+    FAILED,
+    IMAGES,
+    NOISE,
+    OWN,
+    pixels,
+    run_facts,
+    write_metrics,
+    write_run,
+)
 
 
 class Page(HTMLParser):
@@ -296,7 +307,7 @@ def test_what_is_missing_is_said_and_the_rest_is_built(tmp_path: Path, capsys: p
     assert "it has no run.json and no records.csv" in said
     assert "holds no records" in said
     assert "is not a folder" in said
-    assert "Pictures were kept of none of the 5 images; run again with --save-images" in said
+    assert "ictures" not in said  # the section of images says so
     assert len(found.tables["summary-0"]) == 1 + len(NOISE)
     assert capsys.readouterr().err.count("warning: Left out") == 4
 
@@ -592,3 +603,28 @@ def test_help_is_light() -> None:
     code = "import sys; from benchmarks.report.__main__ import parser; parser(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=os.environ)
     assert not {"torch", "pandas", "matplotlib", "PIL", "jinja2"} & set(done.stdout.split())
+
+
+def test_several_settings_have_a_matrix_and_files_of_every_table(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / level, pictures=None, task=f"denoise[sigma={level}]") for level in ("25", "50")]
+    found = page(*runs)
+    means = found.column("matrix-0", "photos sigma=50")
+    assert set(means) == set(NOISE)
+    assert means["bm3d"].startswith(found.column("summary-1", "PSNR")["bm3d"].rstrip("*+"))
+    files = found.json["data"]["files"]
+    assert files["matrix-psnr.csv"].startswith("method,photos sigma=25 PSNR dB ↑,photos sigma=50 PSNR dB ↑\n")
+    assert sum(name.endswith("summary.tex") for name in files) == 2
+    assert "matrix-0" not in page(runs[0]).tables
+
+
+def test_settings_that_differ_in_their_seed_alone_have_no_matrix_and_say_so(tmp_path: Path) -> None:
+    facts = run_facts({label: label for label in NOISE}, IMAGES).setting
+    other = write_run(tmp_path / "other", pictures=None, setting=replace(facts, seed=1))
+    found = page(write_run(tmp_path / "run", pictures=None), other)
+    assert "No matrix: two of the runs are of photos sigma=25" in found.text
+    assert "matrix-0" not in found.tables
+
+
+def test_what_all_settings_lack_is_said_once(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / level, task=f"denoise[sigma={level}]", methods=["bm3d"]) for level in ("25", "50")]
+    assert [notice.partition(":")[0] for notice in page(*runs).notices] == ["No map of φ was kept"]

@@ -134,9 +134,7 @@ def test_what_is_of_another_setting_stands_beside_nothing(
     runs: Path, tmp_path: Path, change: Callable[[dict], None]
 ) -> None:
     others = changed(runs, tmp_path, change)
-    with pytest.raises(
-        SuiteError, match="holds no run of denoise sigma=25 on photos"
-    ):
+    with pytest.raises(SuiteError, match="holds no run of denoise sigma=25 on photos"):
         beside(RunFolder(runs / "mine" / "denoise-25-photos"), others)
 
 

@@ -113,7 +113,7 @@ def test_tutorial(tutorial: str, here: Path) -> None:
 def test_the_index_is_whole() -> None:
     linked = re.findall(r"\]\(([^)/]+\.md)\)", (DOCS / "README.md").read_text())
     assert sorted(linked) == PAGES
-    assert len(TUTORIALS) == 3
+    assert len(TUTORIALS) == 4
     assert set(TUTORIALS) <= set(RUN)
 
 

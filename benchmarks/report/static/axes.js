@@ -45,7 +45,7 @@ function yAxis(root, ticks, scale, write, left, right, title) {
 const axisTitle = (m) => `${m.title}${m.unit ? " " + m.unit : ""} (${m.higher ? "higher" : "lower"} is better)`;
 // A name in a figure: one with long parameters keeps both its ends.
 const short = (name, letters = 26) => (name.length > letters ? `${name.slice(0, letters - 9)}…${name.slice(-8)}` : name);
-const shade = (phi) => `rgb(${data.colours.viridis[Math.round(255 * Math.min(1, Math.max(0, phi)))].join(" ")})`;
+const shade = (phi) => `rgb(${data.colours.phi[Math.round(255 * Math.min(1, Math.max(0, phi)))].join(" ")})`;
 
 function tip(node, text) {
   node.dataset.tip = text;
@@ -61,24 +61,3 @@ document.addEventListener("pointerover", (event) => {
   $("tip").style.left = `${Math.min(right + 8, innerWidth - box.width - 8)}px`;
   $("tip").style.top = `${Math.max(4, top - box.height - 4)}px`;
 });
-
-// A place for each name beside its dot that covers nothing else, or none.
-function placeNames(root, dots, width, height) {
-  const taken = dots.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
-  const free = (box) => box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height &&
-    !taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top);
-  for (const { x, y, name, weight } of dots) {
-    const length = name.length * 6.4;
-    const places = [[9, 4, "start"], [-9, 4, "end"], [0, -10, "middle"], [0, 19, "middle"], [8, -8, "start"], [-8, -8, "end"],
-      [8, 16, "start"], [-8, 16, "end"], [14, -20, "start"], [-14, -20, "end"], [14, 28, "start"], [-14, 28, "end"]];
-    for (const [dx, dy, anchor] of places) {
-      const left = x + dx - (anchor === "end" ? length : anchor === "middle" ? length / 2 : 0);
-      const box = { left, right: left + length, top: y + dy - 11, bottom: y + dy + 3 };
-      if (!free(box)) continue;
-      taken.push(box);
-      if (Math.abs(dy) > 19) root.append(svg("line", { class: "leader", x1: x, y1: y, x2: x + dx, y2: y + dy - 4 }));
-      root.append(svg("text", { class: "halo", x: x + dx, y: y + dy, "text-anchor": anchor, "font-weight": weight }, name));
-      break;
-    }
-  }
-}

@@ -19,5 +19,3 @@ const brief = (value) => (missing(value) ? "–" : String(Number(value.toPrecisi
 const withUnit = (value, metric) => fixed(value, metric.decimals) + (metric.unit && !missing(value) ? " " + metric.unit : "");
 const words = (text) => text.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
 const matches = (text, wanted) => !wanted.length || wanted.some((word) => text.toLowerCase().includes(word));
-
-const data = JSON.parse($("data").textContent);

@@ -47,9 +47,12 @@ function fillFilm(keep) {
     if (order === "differ") return `differ by ${fixed(value, m.decimals)}`;
     return withUnit(Math.abs(value), m);
   };
+  const bare = setting().images.every((image) => !image.layers.length);
+  $("explorer").classList.toggle("bare", bare);
+  $("without").hidden = !bare;
   $("film").replaceChildren(...places.map((image) => {
     const { name, thumbnail } = setting().images[image];
-    const picture = thumbnail ? el("img", { src: thumbnail, alt: "" }) : el("span", { class: "blank" });
+    const picture = thumbnail ? el("img", { src: thumbnail, alt: "" }) : bare ? "" : el("span", { class: "blank" });
     const option = el("div", { role: "option", "data-image": image, tabindex: -1, title: name }, picture, el("b", {}, name), amount(image));
     option.addEventListener("click", () => pick(image));
     return option;

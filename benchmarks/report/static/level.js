@@ -1,4 +1,5 @@
-// Quality against the task's level, where a run, or the settings on one set together, have several.
+// How far each method is from the best, against the task's level, where a run, or the settings on one set together,
+// have several levels. Both are of the same image.
 // Okabe and Ito's colours, told apart with every kind of colour vision; dashes for a second round.
 const LINES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const MOST = 8;
@@ -25,40 +26,64 @@ function trend(points) {
   return Array.from({ length: 33 }, (_, i) => low + ((high - low) * i) / 32).map((s) => [s, a + b * s + c * s * s]);
 }
 
+const onThisSet = () => data.settings.filter((one) => one.dataset === setting().dataset);
+
+// The place of the best method of a setting that is no oracle and has every image.
+function bestOf({ methods, images, records }, m) {
+  const sign = m.higher ? 1 : -1;
+  const whole = (place) => records.method.filter((owner, r) => owner === place && !missing(records[m.name]?.[r])).length === images.length;
+  const ranked = methods.map((method, place) => place).filter((place) => methods[place].kind !== "oracle" && !missing(methods[place].scores[m.name]));
+  ranked.sort((a, b) => sign * (methods[b].scores[m.name] - methods[a].scores[m.name]));
+  return ranked.find(whole) ?? -1;
+}
+
 function levelPoints(name, m) {
-  return data.settings.filter((one) => one.dataset === setting().dataset).flatMap(({ methods, records, level }) => {
+  return onThisSet().flatMap((one) => {
+    const { methods, records, level, at } = one, best = bestOf(one, m);
     const place = methods.findIndex((method) => method.name === name);
     return records.method.flatMap((owner, r) => {
-      const value = records[m.name]?.[r], at = records[level.name][r];
-      return owner === place && !missing(value) && !missing(at) ? [[at, value]] : [];
+      const value = records[m.name]?.[r], where = records[level.name][r];
+      const other = records[m.name]?.[at[records.image[r]][best]];
+      return owner === place && !missing(value) && !missing(where) && !missing(other) ? [[where, value - other]] : [];
     });
   });
 }
 
 function drawLevel() {
   const m = metric(), { level } = setting();
-  const rows = m && level ? shownMethods().filter((method) => method.kind !== "oracle").map((method) => ({ method, points: levelPoints(method.name, m) })) : [];
+  const honest = m && level ? shownMethods().filter((method) => method.kind !== "oracle" && !missing(method.scores[m.name])) : [];
+  const rows = (honest.length ? contenders(honest, m) : []).map((method) => ({ method, points: levelPoints(method.name, m) })).filter((row) => new Set(row.points.map(([at]) => at)).size > 1);
   const levels = new Set(rows.flatMap((row) => row.points.map(([at]) => at)));
   $("level-figure").hidden = levels.size < 2;
   if (levels.size < 2) return;
-  const drawn = rows.filter((row) => row.points.length).slice(0, MOST);
-  const label = `${m.title} against ${level.title} for ${drawn.map((row) => row.method.name).join(", ")}.`;
-  const { root, width, height } = figure($("level"), 400, label);
-  const names = Math.max(...drawn.map((row) => short(row.method.name).length)) * 6.6 + 30;
-  const beside = width > 420;
-  const [left, right, top, bottom] = [44, beside ? width - names : width - 10, 24, height - (beside ? 46 : 46 + 18 * drawn.length)];
-  const x = linear(spread([...levels]), left, right);
-  const values = spread(drawn.flatMap((row) => row.points.map(([, value]) => value)));
-  const y = linear(values, bottom, top + 6);
-  xAxis(root, linearTicks(spread([...levels])), x, brief, top, bottom, level.title, right);
-  yAxis(root, linearTicks(values), y, brief, left, right, axisTitle(m));
-  drawn.forEach(({ method, points }, place) => {
+  const drawn = rows.slice(0, MOST).map((row) => ({ ...row, line: trend(row.points), name: short(row.method.name) }));
+  const label = `${m.title}, difference to the best on the same images, against ${level.title} for ${drawn.map((row) => row.method.name).join(", ")}.`;
+  const wide = Math.max(280, $("level").clientWidth), beside = wide > 420;
+  const height = beside ? 400 : 400 + 18 * drawn.length;
+  const names = Math.max(...drawn.map((row) => textWidth(row.name))) + 34;
+  const [left, right, top, bottom] = [44, beside ? wide - names : wide - 10, 24, height - (beside ? 46 : 46 + 18 * drawn.length)];
+  const { root } = figure($("level"), height, label);
+  const span = spread([...levels]), x = linear(span, left, right);
+  const values = spread([0, ...drawn.flatMap((row) => row.line.map(([, value]) => value))]), y = linear(values, bottom, top + 6);
+  xAxis(root, linearTicks(span), x, brief, top, bottom, level.title, right);
+  yAxis(root, linearTicks(values), y, brief, left, right, `${m.title}${m.unit ? " " + m.unit : ""}, difference to the best (${m.higher ? "higher" : "lower"} is better)`);
+  root.append(svg("line", { class: "zero", x1: left, x2: right, y1: y(0), y2: y(0) }));
+  const ends = drawn.map(({ line }) => y(line.at(-1)[1]));
+  const heights = spreadOut(ends, 17, top + 8, bottom);
+  drawn.forEach(({ method, line, name, points }, place) => {
     const colour = LINES[place % LINES.length], dash = place < LINES.length ? null : "5 4";
-    const line = trend(points).map(([s, v], i) => `${i ? "L" : "M"}${x(s)},${y(v)}`).join("");
-    root.append(svg("path", { d: line, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }));
-    for (const [s, v] of points) root.append(tip(svg("circle", { cx: x(s), cy: y(v), r: 2.5, fill: colour, "fill-opacity": 0.6 }), `${method.name}, ${level.name} ${brief(s)}\n${withUnit(v, m)}`));
-    const [tx, ty] = beside ? [right + 8, top + 16 + 19 * place] : [left, bottom + 58 + 18 * place];
-    root.append(svg("path", { d: `M${tx},${ty - 4}h16`, stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash }), svg("text", { x: tx + 22, y: ty }, short(method.name)));
+    root.append(svg("path", { d: line.map(([s, v], i) => `${i ? "L" : "M"}${x(s)},${y(v)}`).join(""), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }));
+    // A curve through single images shows them; means are what the line connects.
+    const few = points.length <= 2 * levels.size;
+    for (const [s, v] of few ? points : line) {
+      if (v < values[0] || v > values[1]) continue;
+      root.append(tip(svg("circle", { cx: x(s), cy: y(v), r: few ? 2.5 : 3.5, fill: colour, "fill-opacity": few ? 0.6 : 1 }), `${method.name}, ${level.name} ${brief(s)}\n${signed(v, m.decimals)} ${m.unit}`));
+    }
+    const [tx, ty] = beside ? [right + 10, heights[place]] : [left, bottom + 58 + 18 * place];
+    if (beside) root.append(svg("line", { class: "leader", x1: x(line.at(-1)[0]), y1: ends[place], x2: tx, y2: ty }));
+    root.append(svg("path", { d: `M${tx},${ty}h14`, stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash }), svg("text", { x: tx + 19, y: ty + 4 }, name));
   });
-  if (rows.length > drawn.length) root.append(svg("text", { class: "axis", x: right, y: top - 12, "text-anchor": "end" }, `the first ${MOST} of the table; filter for others`));
+  const best = [...new Set(onThisSet().map((one) => one.methods[bestOf(one, m)]?.name).filter(Boolean))].join(", ");
+  const left_out = rows.length > drawn.length ? ` Drawn are the first ${MOST} of ${rows.length}; filter for others.` : "";
+  $("level").append(el("p", { class: "muted" }, `0 is the best of the setting by its mean (${best}).${left_out}`));
 }

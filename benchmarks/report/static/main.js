@@ -4,6 +4,10 @@ function fillMetrics() {
   state.metric = metric()?.name;
   if (state.metric) $("metric").value = state.metric;
 }
+function showMatrix() {
+  for (const part of document.querySelectorAll(".of-metric")) part.hidden = part.dataset.metric !== $("matrix-metric").value;
+}
+$("matrix-metric")?.addEventListener("change", showMatrix);
 function drawFigures() {
   drawPareto();
   drawLevel();
@@ -26,6 +30,7 @@ $("metric").addEventListener("change", () => {
 });
 $("filter").addEventListener("input", changed);
 $("kind").addEventListener("change", changed);
+$("reach").addEventListener("change", drawFigures);
 
 let drawnWidth = innerWidth;
 addEventListener("resize", () => {

@@ -1,5 +1,5 @@
 // Embedded pictures as pixels, and a map laid over them.
-const MAPS = { phi: "viridis", implied: "viridis", error: "magma", difference: "magma" };
+const MAPS = { phi: "phi", implied: "phi", error: "error", difference: "error" };
 let opened = { id: null, uris: null, pixels: new Map() };
 
 // The pictures of an image by key, or null if the file holds none of it. One image is open at a time.

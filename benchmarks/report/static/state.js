@@ -1,4 +1,5 @@
 // What the reader has chosen, and who must know.
+const data = JSON.parse($("data").textContent);
 const state = { setting: 0, metric: data.settings[0].metrics[0]?.name };
 const followers = [];
 const follow = (redraw) => followers.push(redraw);
@@ -25,5 +26,14 @@ function chosen(method) {
   const kind = $("kind").value;
   const wanted = kind === "all" || (kind === "honest" ? method.kind !== "oracle" : method.kind === kind);
   return wanted && matches(method.name, words($("filter").value));
+}
+// Those within reach of the best that is no oracle: its margin, or the better half of the range where it has none.
+function contenders(methods, m) {
+  const values = methods.filter((method) => method.kind !== "oracle").map((method) => method.scores[m.name]);
+  if ($("reach").value === "all" || !values.length) return methods;
+  const sign = m.higher ? 1 : -1, ranked = values.map((value) => sign * value).sort((a, b) => b - a);
+  const least = ranked[0] - (m.margin ?? (ranked[0] - ranked.at(-1)) / 2);
+  const near = methods.filter((method) => sign * method.scores[m.name] >= least);
+  return near.length > 1 ? near : methods;
 }
 const shownMethods = () => setting().methods.map((method, place) => ({ ...method, place })).filter(chosen);

@@ -1,35 +1,4 @@
-// Tables: sorted by a click on a head, filtered by name; what has no number is always last.
-function compare(a, b, descending) {
-  const none = (value) => value === null || value === "";
-  if (none(a) || none(b)) return none(a) - none(b);
-  const order = typeof a === "string" || typeof b === "string"
-    ? String(a).localeCompare(String(b), "en", { numeric: true }) : a - b;
-  return descending ? -order : order;
-}
-
-function sortable(table, sort) {
-  table.tHead.addEventListener("click", (event) => {
-    const head = event.target.closest("button")?.closest("th");
-    if (!head) return;
-    const before = head.getAttribute("aria-sort");
-    const direction = before ? (before === "ascending" ? "descending" : "ascending") : head.dataset.first;
-    for (const other of table.tHead.querySelectorAll("th")) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", direction);
-    sort(head, direction === "descending");
-  });
-}
-
-function sortLines(head, descending) {
-  const body = head.closest("table").tBodies[0];
-  const numeric = head.classList.contains("number");
-  const key = (row) => {
-    const value = row.cells[head.cellIndex].dataset.value;
-    return numeric && value !== "" ? Number(value) : value;
-  };
-  body.append(...[...body.rows].sort((a, b) => compare(key(a), key(b), descending)));
-}
-for (const table of document.querySelectorAll("table.sortable:not(#records-table)")) sortable(table, sortLines);
-
+// What the tables of a report show: methods as filtered, and every record.
 follow(() => {
   for (const part of document.querySelectorAll(".of-setting")) part.hidden = Number(part.dataset.setting) !== state.setting;
   const names = new Set(shownMethods().map((method) => method.name));
@@ -63,13 +32,19 @@ function recordColumns() {
   return columns;
 }
 
-function drawRecords() {
+// The records that match the filter, in the chosen order.
+function listedRecords() {
   const columns = recordColumns();
   const wanted = words($("records-filter").value);
   const text = (r) => `${columns[0].value(r)} ${columns[1].value(r)} ${setting().records.error[r]}`;
   let rows = setting().records.image.map((_, r) => r).filter((r) => matches(text(r), wanted));
   const by = columns.find((column) => column.key === listing.key);
   if (by) rows = rows.sort((a, b) => compare(by.value(a), by.value(b), listing.descending));
+  return rows;
+}
+
+function drawRecords() {
+  const columns = recordColumns(), rows = listedRecords();
   const line = (r) => el("tr", {}, ...columns.map((column) => {
     if (column.key === "image") {
       const link = el("button", { type: "button", class: "link" }, column.value(r));

@@ -3,7 +3,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function setTheme(name) {
   document.documentElement.dataset.theme = name;
-  $("theme").setAttribute("aria-pressed", String(name === "dark"));
+  $("theme").textContent = name === "dark" ? "Switch to light" : "Switch to dark";
 }
 setTheme(dark.matches ? "dark" : "light");
 dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
