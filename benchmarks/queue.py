@@ -1,23 +1,24 @@
-"""Order trials over an executor, and hand back outcomes as they come.
+"""Order trials over executors, and hand back outcomes as they come.
 
-Any `concurrent.futures.Executor` will do: the queue takes a function that makes one, submits a plain function of plain
-objects, and never shares state. At most twice as many trials as workers are under way, so that the order can follow
-what was learned: rows of one image stay together (its reference features are computed once), the slowest first (so that
-no worker is left with a long one at the end).
+Any `concurrent.futures.Executor` will do: a lane has a function that makes one, which is given a plain function of
+plain objects, and never shares state. At most twice as many trials as workers are under way, so that the order can
+follow what was learned: rows of one image stay together (its reference features are computed once), the slowest first
+(so that no worker is left with a long one at the end).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
 from itertools import groupby
 
+from benchmarks.executors.lanes import Crew, ExecutorFactory, Lane, LocalEngine, device_of
 from benchmarks.executors.local import local_processes
 from benchmarks.trial import Bench, Outcome, Trial, describe, failed, run_trial
 from datasets.errors import SuiteError
 
-ExecutorFactory = Callable[[int], Executor]
 DIED = "the worker process died (out of memory, or a crash in compiled code)"
 
 
@@ -47,46 +48,91 @@ class Queue:
 def execute(
     bench: Bench, trials: Iterable[Trial], jobs: int = 1, make_executor: ExecutorFactory = local_processes
 ) -> Iterator[Outcome]:
-    """Run trials and yield their outcomes in the order in which they end.
+    """Run trials on this machine; see `carry_out`."""
+    asked = list(trials)
+    with LocalEngine(make_executor).crew(bench, asked, jobs) as crew:
+        yield from carry_out(crew, bench, asked)
 
-    If a worker process dies (killed, out of memory, a crash in compiled code), the trials that were under way are run
-    again one at a time, each in a process of its own; one that kills its process again is an error record.
+
+def carry_out(crew: Crew, bench: Bench, trials: Iterable[Trial]) -> Iterator[Outcome]:
+    """Run trials, each in the lane of its device, and yield their outcomes in the order in which they end.
+
+    If a worker dies (killed, out of memory, a crash in compiled code), the trials that went down with it are run again
+    when all others are done, one at a time, each in an executor of its own; one that kills its worker again is an error
+    record.
     """
-    queue = Queue(trials)
-    suspects: list[Trial] = []
-    executor = make_executor(jobs)
-    running: dict[Future[Outcome], Trial] = {}
+    asked = list(trials)
+    desks = [_Desk(lane, bench, asked) for lane in crew.lanes]
     try:
         while True:
-            while len(running) < 2 * jobs and (trial := queue.pop()) is not None:
-                running[executor.submit(run_trial, bench, trial)] = trial
+            for desk in desks:
+                desk.fill()
+            running = [future for desk in desks for future in desk.running]
             if not running:
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
-                    outcome = future.result()
-                except BrokenExecutor:
-                    suspects.extend(running.values())
-                    running.clear()
-                    executor.shutdown(wait=False, cancel_futures=True)
-                    executor = make_executor(jobs)
-                    break
-                except SuiteError:
-                    raise
-                except Exception as error:  # what cannot travel to a worker, such as a method with a lambda in it
-                    outcome = failed(bench, running[future], describe(error))
-                del running[future]
-                queue.learn(outcome)
-                yield outcome
-            yield from (_alone(bench, suspects.pop(0), make_executor) for _ in range(len(suspects)))
+            for desk in desks:
+                yield from desk.take(done & desk.running.keys())
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for desk in desks:
+            desk.close()
+    for desk in desks:
+        yield from map(desk.alone, desk.suspects)
 
 
-def _alone(bench: Bench, trial: Trial, make_executor: ExecutorFactory) -> Outcome:
-    with make_executor(1) as executor:
+class _Desk:
+    """The trials of one lane: pending, under way, and those whose worker died."""
+
+    def __init__(self, lane: Lane, bench: Bench, trials: Iterable[Trial]) -> None:
+        self.lane, self.bench = lane, replace(bench, device=lane.device)
+        self.queue = Queue(trial for trial in trials if device_of(trial.row, bench.device) == lane.device)
+        self.running: dict[Future[Outcome], Trial] = {}
+        self.suspects: list[Trial] = []
+        self.executor = lane.make(lane.workers)
+
+    def fill(self) -> None:
+        """Let as many trials be under way as the lane is wide."""
+        width = self.lane.width()
+        while len(self.running) < width and (trial := self.queue.pop()) is not None:
+            self.running[self._submit(trial)] = trial
+
+    def _submit(self, trial: Trial) -> Future[Outcome]:
         try:
-            return executor.submit(run_trial, bench, trial).result()
-        except BrokenExecutor:
-            return failed(bench, trial, DIED)
+            return self.executor.submit(run_trial, self.bench, trial)
+        except BrokenExecutor:  # a pool of processes falls with one of them
+            self.close()
+            self.executor = self.lane.make(self.lane.workers)
+        try:
+            return self.executor.submit(run_trial, self.bench, trial)
+        except BrokenExecutor as error:
+            broken: Future[Outcome] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def take(self, done: Collection[Future[Outcome]]) -> Iterator[Outcome]:
+        """Yield the outcomes of trials that have ended."""
+        for future in done:
+            trial = self.running.pop(future)
+            try:
+                outcome = future.result()
+            except BrokenExecutor:
+                self.suspects.append(trial)
+                continue
+            except SuiteError:
+                raise
+            except Exception as error:  # what cannot travel to a worker, such as a method with a lambda in it
+                outcome = failed(self.bench, trial, describe(error))
+            self.queue.learn(outcome)
+            yield outcome
+
+    def alone(self, trial: Trial) -> Outcome:
+        """Return the outcome of a trial that is run in an executor of its own."""
+        with self.lane.make(1) as executor:
+            try:
+                return executor.submit(run_trial, self.bench, trial).result()
+            except BrokenExecutor:
+                return failed(self.bench, trial, DIED)
+
+    def close(self) -> None:
+        """Let go of the executor; what is under way is not waited for."""
+        self.executor.shutdown(wait=False, cancel_futures=True)

@@ -35,7 +35,13 @@ def parser(prog: str = "python -m benchmarks.run") -> argparse.ArgumentParser:
     p.add_argument("--methods", default=ALL, help="'all', or specs separated by commas (default: all)")
     p.add_argument("--metrics", help="specs of metrics, as in psnr,psnr[channel=y,crop=4] (default: the task's)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    p.add_argument("--jobs", type=int, help="worker processes, one thread each (default: all cores; 1 on a GPU)")
+    p.add_argument("--jobs", type=int, help="worker processes on the CPU, one thread each (default: all cores); a GPU "
+                   "has one process, beside which rows that know the CPU alone go on")  # fmt: skip
+    p.add_argument("--engine", choices=tuple(local.ENGINES), default="local", help="local: processes of this machine; "
+                   "dask: workers of dask.distributed, see docs/clusters.md (default: local)")  # fmt: skip
+    p.add_argument("--scheduler", metavar="ADDRESS|FILE", help="dask: an existing cluster (default: one of this "
+                   "machine, for this run)")  # fmt: skip
+    p.add_argument("--wait", type=float, metavar="SECONDS", help="dask: how long to wait for a worker (default: 60)")
     p.add_argument("--protocol", default="standard", help="standard, or paper for BIGPrior's (default: standard)")
     p.add_argument("--out", type=Path, help="folder of the run, or of the runs if the command makes several (default: "
                    "results/runs/<task>-<dataset>-… in the current folder)")  # fmt: skip

@@ -16,7 +16,8 @@ from typing import Any
 from rich.padding import Padding
 from rich.text import Text
 
-from benchmarks.executors.local import THREADS, local_processes
+from benchmarks.executors.lanes import Engine, ExecutorFactory, LocalEngine, engine
+from benchmarks.executors.local import THREADS
 from benchmarks.executors.progress import Live
 from benchmarks.folder import provenance
 from benchmarks.folder.facts import Counts, Facts
@@ -24,7 +25,7 @@ from benchmarks.folder.records import RecordFile
 from benchmarks.folder.resume import earlier_run, forget_stale, merge
 from benchmarks.folder.run_folder import RunFolder
 from benchmarks.images import images_of
-from benchmarks.queue import ExecutorFactory, execute
+from benchmarks.queue import carry_out
 from benchmarks.rows import Row, select
 from benchmarks.scores.measure import Measure, check_columns
 from benchmarks.scores.protocol import get_protocol
@@ -68,6 +69,7 @@ class Request:
     refresh: tuple[str, ...] = ()
     keep: bool = False
     strict: bool = False
+    engine: Engine = field(default_factory=LocalEngine)
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -103,7 +105,8 @@ def requests(arguments: argparse.Namespace) -> list[Request]:
     """
     tasks = [made for spec in TASKS.parse_list(arguments.task) for made in _at_levels(spec, arguments.sigma)]
     sets = [spec for text in arguments.dataset or ["photos"] for spec in SETS.places(text)]
-    device = provenance.resolve_device(arguments.device)
+    workplace = engine(arguments.engine, arguments.scheduler, arguments.wait)
+    device = workplace.device(arguments.device)
     several = len(tasks) * len(sets) > 1
     given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
     shared = ("methods", "metrics", "split", "limit", "seed", "jobs", "protocol", "save_images", "reliance", "fresh",
@@ -119,7 +122,8 @@ def requests(arguments: argparse.Namespace) -> list[Request]:
             out = RUNS / name if arguments.out is None else arguments.out / name if several else arguments.out
             known = {"task": str(task_spec), "dataset": str(set_spec), "out": str(out)}
             made.append(Request(task, dataset, out.resolve(), device=device, refresh=tuple(arguments.refresh),
-                                arguments=given | known, **{n: getattr(arguments, n) for n in shared}))  # fmt: skip
+                                engine=workplace, arguments=given | known,
+                                **{n: getattr(arguments, n) for n in shared}))  # fmt: skip
     for request in made:
         if [other.out for other in made].count(request.out) > 1:
             raise SuiteError(f"two settings of this command would share {request.out}: name one, as in a=denoise.")
@@ -188,10 +192,8 @@ def make_plan(request: Request) -> Plan:
         not_run=reasons,
         weights=_weights(rows, measures),
         threads=THREADS,
-        jobs=request.jobs or (provenance.cores() if request.device == "cpu" else 1),
         commit=provenance.commit(),
         versions=provenance.versions(),
-        hardware=provenance.hardware(request.device),
         began=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return Plan(request, setting, rows, measures, entries, shapes, facts, bench, unread)
@@ -290,12 +292,12 @@ def _say_unmeasured(outcome: Outcome, records: RecordFile) -> None:
             print(f"warning: {record.method} on {record.image}: {record.error}", file=sys.stderr)
 
 
-def run(request: Request, make_executor: ExecutorFactory = local_processes, began: float | None = None) -> int:
+def run(request: Request, make_executor: ExecutorFactory | None = None, began: float | None = None) -> int:
     """Carry out a benchmark run and write its folder. Returns the exit status: 0, or 1 if a restoration failed.
 
     Args:
         request: what is asked for.
-        make_executor: makes the `concurrent.futures` executor for a number of jobs.
+        make_executor: makes the `concurrent.futures` executor for a number of jobs, in the place of the engine's.
         began: `time.monotonic()` when the command began, if that was before this call.
     """
     began = time.monotonic() if began is None else began
@@ -315,12 +317,15 @@ def run(request: Request, make_executor: ExecutorFactory = local_processes, bega
         facts = old if old is not None and settled else merge(old, plan.facts)
         todo = sum(len(trial.images) for trial in trials)
         _announce(plan, todo)
-        folder.write_facts(facts)
+        workplace = request.engine if make_executor is None else LocalEngine(make_executor)
         spent = {"restore": 0.0, "score": 0.0, "work": 0.0}
         loop = time.monotonic()
         doubts: dict[str, str] = {}
-        with Live(max(1, todo)) as live:
-            for outcome in execute(plan.bench, trials, plan.facts.jobs, make_executor) if trials else ():
+        with workplace.crew(plan.bench, trials, request.jobs) as crew, Live(max(1, todo)) as live:
+            jobs, hardware = (crew.workers, crew.hardware) if old is None or trials else (old.jobs, old.hardware)
+            facts = replace(facts, jobs=jobs, hardware=hardware)
+            folder.write_facts(facts)
+            for outcome in carry_out(crew, plan.bench, trials):
                 _say_unmeasured(outcome, records)
                 if outcome.doubt and outcome.row not in doubts:
                     doubts[outcome.row] = f"warning: {outcome.row} on {outcome.images[0]}: {outcome.doubt}."
@@ -337,7 +342,7 @@ def run(request: Request, make_executor: ExecutorFactory = local_processes, bega
             facts = replace(facts, **_ending(facts, records))
         summary = write_reports(folder, records.frame(), facts)
         if trials:
-            facts = replace(facts, seconds=_seconds(spent, plan.facts.jobs, loop_seconds, time.monotonic() - began))
+            facts = replace(facts, seconds=_seconds(spent, jobs, loop_seconds, time.monotonic() - began))
         folder.write_facts(facts)
     show(summary)
     for doubt in doubts.values():
@@ -371,7 +376,9 @@ def _seconds(spent: dict[str, float], jobs: int, loop: float, total: float) -> d
 def _ending(facts: Facts, records: RecordFile) -> dict[str, Any]:
     """The facts that are known at the end: when it was, and how many of the results that were asked for are there."""
     done = sum(not record.error for record in records.records.values())
+    hosts = [f"{host or 'the machine of the command'} ({count} results)" for host, count in records.hosts().items()]
     return {
+        "hardware": {**facts.hardware, **({"hosts": ", ".join(hosts)} if hosts else {})},
         "status": "finished",
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": replace(facts.counts, done=done, errors=len(records.records) - done),

@@ -10,14 +10,26 @@ import multiprocessing.forkserver
 import os
 import signal
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 THREADS = 1
 """Threads of a worker. One, always: sums then have one order, and so numbers equal whatever --jobs is."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SETTINGS = "RESTORATION_"
 """Prefix of the environment variables that the suite reads."""
+ENGINES = {
+    "local": ("benchmarks.executors.lanes", "LocalEngine"),
+    "dask": ("benchmarks.executors.dask", "DaskEngine"),
+}
+"""Name of an engine → its module, imported when it is asked for, and its class."""
+SETTLE = 0.5
+"""Seconds after which a server that was killed is seen to be dead, so that the next process starts another."""
 FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 
 
@@ -42,7 +54,18 @@ def local_processes(jobs: int) -> Executor:
     """A pool of processes on this machine, each computing on one thread."""
     # The server may be older than what the caller has since set.
     settings = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
-    return ProcessPoolExecutor(jobs, mp_context=_context(), initializer=prepare_process, initargs=(settings,))
+    return _Pool(jobs, mp_context=_context(), initializer=prepare_process, initargs=(settings,))
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool that is broken, and no more than that, if the server of its processes dies while it starts one."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except (EOFError, ConnectionError) as error:
+            time.sleep(SETTLE)
+            raise BrokenProcessPool("the server of the worker processes died") from error
 
 
 def prepare_process(settings: dict[str, str]) -> None:

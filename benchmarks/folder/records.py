@@ -3,7 +3,7 @@
 The file is plain CSV. An empty cell is "not measured", `nan` is "measured, not defined". Floats are written so that
 they read back to the last bit. Text that a spreadsheet would take for a formula has an apostrophe before it, which
 reading takes away. A line without its line end is the mark of a killed writer: it is dropped on opening and its result
-made again. Any other damage is the user's to decide about.
+made again. Any other damage is the user's to decide about. A file of a cluster ends in a column `host`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ REST = ("phi_mean", "phi_outside", "phi_implied", "phi_implied_se", "sure", "sec
 """The last columns but `error`: numbers that every run may have."""
 TIMINGS = ("seconds", "peak_mb")
 """Columns that differ between two runs of the same thing; all others are equal to the last bit."""
+HOST = "host"
+"""Last column of a file that has records of a cluster: the machine that computed them, "" for that of the command."""
 FORMULA = ("=", "+", "-", "@", "\t", "'")
 """Beginnings of text that a spreadsheet computes, and the sign that keeps it from that."""
 RELIANCE = ("phi_implied", "phi_implied_se", "sure")
@@ -44,6 +47,7 @@ class Record:
         sure: Stein's estimate of the mean squared error before clipping, [0,1] scale squared; denoising.
         seconds: of `restore` for this image (of a batch: its share).
         peak_mb: peak memory of `restore` above what the process held before, MiB.
+        host: the machine of a cluster that it was computed on, or "".
     """
 
     task: str
@@ -59,6 +63,7 @@ class Record:
     seconds: float | None = None
     peak_mb: float | None = None
     error: str = ""
+    host: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -66,14 +71,14 @@ class Record:
         return self.image, self.method
 
     def cells(self) -> dict[str, str | float | None]:
-        """Every column with its value."""
+        """Every column with its value, except the host."""
         fixed = {name: getattr(self, name) for name in (*KEYS, *REST, "error")}
         return {**{name: fixed[name] for name in KEYS}, **self.values, **fixed}
 
 
-def columns(open_columns: Iterable[str]) -> list[str]:
+def columns(open_columns: Iterable[str], host: bool = False) -> list[str]:
     """Return the columns of a file of records, given the open ones."""
-    return [*KEYS, *open_columns, *REST, "error"]
+    return [*KEYS, *open_columns, *REST, "error", *([HOST] if host else [])]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -85,7 +90,7 @@ def _line(cells: Iterable[str]) -> str:
 def _format(record: Record, names: Sequence[str]) -> str:
     cells = record.cells()
     # One record is one line: an exception's message may hold anything, names of images are checked before a run.
-    cells["error"] = " ".join(record.error.split())
+    cells |= {"error": " ".join(record.error.split()), HOST: record.host}
     return _line(_cell(cells.get(name)) for name in names)
 
 
@@ -113,6 +118,7 @@ class RecordFile:
         self.records: dict[tuple[str, str], Record] = {}
         self._size = 0
         self._rewrite_first = False
+        self._host = False
 
     def load(self) -> RecordFile:
         """Read what is there.
@@ -128,9 +134,13 @@ class RecordFile:
             lines = data[: self._size].decode().split("\n")[:-1]
         except UnicodeDecodeError as error:
             raise SuiteError(f"{self.path} is damaged ({error.reason}): start over with --fresh.") from error
-        found = next(csv.reader(lines[:1]), [])
-        middle = tuple(name for name in found if name not in (*KEYS, *REST, "error"))
-        if lines and (set(found) != set(columns(middle)) or len(set(found)) != len(found)):
+        try:
+            found = next(csv.reader(lines[:1]), [])
+        except csv.Error as error:
+            raise SuiteError(f"{self.path} is damaged ({error}): start over with --fresh.") from error
+        middle = tuple(name for name in found if name not in (*KEYS, *REST, "error", HOST))
+        self._host = HOST in found
+        if lines and (set(found) != set(columns(middle, self._host)) or len(set(found)) != len(found)):
             raise SuiteError(
                 f"{self.path} has other columns than this version of the suite writes: read it with the version in "
                 "its run.json, choose another --out, or start over with --fresh (the old files are kept aside)."
@@ -140,7 +150,7 @@ class RecordFile:
             self.records[record.key] = record  # a later line is a second attempt
         self.open = tuple(dict.fromkeys((*middle, *self.open)))
         # Lines of an earlier attempt, or columns that are new: one line and one header are left by the next append.
-        self._rewrite_first = len(self.records) < len(lines) - 1 or found != columns(self.open)
+        self._rewrite_first = len(self.records) < len(lines) - 1 or found != columns(self.open, self._host)
         return self
 
     def finished(self, key: tuple[str, str], scores: Collection[str] = ()) -> bool:
@@ -171,9 +181,10 @@ class RecordFile:
             StorageError: they cannot be written (full disk, read-only folder); what was written before stays.
         """
         batch = list(records)
-        if self._rewrite_first:
+        if self._rewrite_first or (not self._host and any(record.host for record in batch)):
+            self._host = self._host or any(record.host for record in batch)
             self.rewrite({key: place for place, key in enumerate(self.records)})
-        names = columns(self.open)
+        names = columns(self.open, self._host)
         text = "".join(_format(record, names) for record in batch)
         if self._size == 0:
             text = _line(names) + text
@@ -198,7 +209,8 @@ class RecordFile:
     def rewrite(self, order: Mapping[tuple[str, str], int]) -> None:
         """Put the records in the given order, one line each, atomically. Keys without a place go last."""
         ordered = sorted(self.records.values(), key=lambda r: (order.get(r.key, len(order)), r.key))
-        names = columns(self.open)
+        self._host = self._host or any(record.host for record in ordered)
+        names = columns(self.open, self._host)
         data = (_line(names) + "".join(_format(record, names) for record in ordered)).encode()
         write_atomically(self.path, data)
         self._size, self._rewrite_first = len(data), False
@@ -215,8 +227,13 @@ class RecordFile:
             self.records.pop(key, None)
         self.rewrite({key: place for place, key in enumerate(self.records)})
 
+    def hosts(self) -> dict[str, int]:
+        """The machines of the measured times and how many each has, most first; empty if none was a cluster's."""
+        counts = _hosts(self.records.values())
+        return counts if any(counts) else {}
+
     def frame(self) -> pd.DataFrame:
-        """The records as a table: numbers as floats with NaN for "not measured", text as text."""
+        """The records as a table: see `frame`."""
         return frame(self.records.values(), self.open)
 
 
@@ -228,7 +245,7 @@ def _parse(line: str, number: int, path: Path, names: Sequence[str]) -> Record:
         values = dict(zip(names, cells, strict=True))
         if not (values["image"] and values["method"]):
             raise ValueError("no image or no method")
-        texts = {name: values.pop(name).removeprefix("'") for name in (*KEYS, "error")}
+        texts = {name: values.pop(name).removeprefix("'") for name in (*KEYS, "error", HOST) if name in values}
         numbers = {name: float(text) if text else None for name, text in values.items()}
     except (ValueError, csv.Error) as error:
         raise SuiteError(
@@ -236,13 +253,24 @@ def _parse(line: str, number: int, path: Path, names: Sequence[str]) -> Record:
             "anew), or start over with --fresh (the old files are kept aside)."
         ) from error
     rest = {name: numbers.pop(name) for name in REST}
-    record = Record(texts["task"], texts["dataset"], texts["image"], texts["method"], numbers, error=texts["error"])
-    return replace(record, **rest)  # type: ignore[arg-type]
+    return Record(**texts, values=numbers, **rest)  # type: ignore[arg-type]
 
 
 def frame(records: Iterable[Record], open_columns: Iterable[str]) -> pd.DataFrame:
-    """Records as a table."""
+    """Records as a table: numbers as floats with NaN for "not measured", text as text.
+
+    Times of different machines do not compare: where a cluster measured, those of the machine that has most of them are
+    kept, and the others are NaN.
+    """
+    rows = list(records)
+    hosts = list(_hosts(rows))
+    if len(hosts) > 1:
+        rows = [row if row.host == hosts[0] else replace(row, **dict.fromkeys(TIMINGS)) for row in rows]  # type: ignore[arg-type]
     names = columns(open_columns)
-    table = pd.DataFrame([record.cells() for record in records], columns=names)
+    table = pd.DataFrame([row.cells() for row in rows], columns=names)
     texts = (*KEYS, "error")
     return table.astype({name: str if name in texts else float for name in names})
+
+
+def _hosts(records: Iterable[Record]) -> dict[str, int]:
+    return dict(Counter(record.host for record in records if record.seconds is not None).most_common())

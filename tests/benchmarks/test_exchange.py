@@ -17,6 +17,7 @@ import pytest
 import scipy.io
 import torch
 from PIL import Image
+from scipy import ndimage
 from skimage import data
 
 from benchmarks import export, rescore
@@ -355,8 +356,9 @@ def test_score_runs_what_was_exported(folder: Path, tmp_path: Path, monkeypatch:
     for name in names:
         elsewhere(out / name, tmp_path / name)
     asked = argparse.Namespace(
-        folder=tmp_path, row="mine", observations=out, out=Path("runs"), protocol=None, metrics="psnr", device="cpu"
-    )
+        folder=tmp_path, row="mine", observations=out, out=Path("runs"), protocol=None, metrics="psnr", device="cpu",
+        methods=None,
+    )  # fmt: skip
     made = rescore.commands(asked)
     for words, name, sigma in zip(made, names, ("sigma=15", ""), strict=True):
         assert f"--task=denoise[{sigma}]" in words or (not sigma and "--task=denoise" in words)
@@ -370,6 +372,48 @@ def test_score_runs_what_was_exported(folder: Path, tmp_path: Path, monkeypatch:
         rescore.commands(argparse.Namespace(**{**vars(asked), "folder": folder, "observations": None}))
     with pytest.raises(SuiteError, match="as in --as mine"):
         rescore.main([str(out / names[0])])
+
+
+@pytest.mark.slow
+def test_a_students_table_of_four_sets_and_three_levels_by_three_commands(tmp_path: Path) -> None:
+    """An own checkpoint and a folder of PNGs beside classic rows, and what is committed; pasted as LaTeX."""
+    for number, crop in enumerate(("A", "B", "C", "D")):
+        (tmp_path / crop).mkdir()
+        for part in range(2):
+            pixels = data.astronaut()[64 * number : 64 * number + 48, 64 * part : 64 * part + 48]
+            Image.fromarray(pixels).save(tmp_path / crop / f"{part}.png")
+    torch.jit.script(Halved()).save(str(tmp_path / "own.pt"))
+    sets = [word for crop in "ABCD" for word in ("--dataset", f"./{crop}")]
+    done, _ = answer(
+        "benchmarks", "export", "--task", "denoise", "--sigma", "15,25,50", *sets, "--out", "F", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    for folder in (tmp_path / "F").iterdir():  # the student's own program
+        (tmp_path / "R" / folder.name).mkdir(parents=True)
+        for file in (folder / "npy").glob("*.npy"):
+            pixels = np.clip(ndimage.gaussian_filter(np.load(file), (0.7, 0.7, 0)), 0, 1)
+            Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(
+                tmp_path / "R" / folder.name / f"{file.stem}.png"
+            )
+    rows = "noisy,bilateral,own=checkpoint[file=own.pt]"
+    words = ["--as", "matlab", "--observations", "F", "--methods", rows, "--metrics", "psnr,ssim", "--out", "runs"]
+    done, _ = answer("benchmarks", "score", "R", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    words = ["--layout", "paper", "--metrics", "psnr,ssim", "--rows", "noisy,bilateral,matlab,own", "--format", "tex"]
+    done, _ = answer("benchmarks", "table", "runs", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(r"\multicolumn{2}{c}") == 12
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("noisy", "bilateral", "matlab", "own"))]
+    assert [line.count(" & ") for line in lines] == [24] * 4
+    assert "rounded to 8 bit" in done.stdout
+    assert "made elsewhere: no seconds" in done.stdout
+
+
+class Halved(torch.nn.Module):
+    """A network: the mean of each pixel and its neighbour to the right."""
+
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (y + torch.roll(y, 1, 3))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.forkserver
 import os
 import random
 import signal
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from benchmarks.executors.local import local_processes
+from benchmarks.executors.local import local_processes, start_server
 from benchmarks.folder.provenance import ROOT
 from benchmarks.folder.records import TIMINGS, RecordFile
 from benchmarks.queue import execute
@@ -92,6 +94,28 @@ def test_a_dying_worker_is_an_error_record(folder: Path, tmp_path: Path, monkeyp
     assert sorted((r.image, r.method) for r in records) == sorted((t.images[0], t.row.label) for t in trials)
     assert {r.method for r in records if r.error} == {"deadly"}
     assert all("worker process died" in r.error for r in records if r.method == "deadly")
+
+
+@pytest.mark.parametrize("error", [EOFError("unexpected EOF"), ConnectionResetError()], ids=["end", "reset"])
+def test_a_server_that_dies_as_it_starts_a_process_breaks_the_pool_and_no_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The server of the processes is killed: whether it is seen at once or amid a start, every record is made."""
+    trials = [Trial(Row.parse("noisy"), (entry,)) for entry in images(folder)]
+    start, failures = ForkServerProcess.start, iter([error])
+
+    def starting(process: ForkServerProcess) -> None:
+        failure = next(failures, None)
+        if failure is not None:
+            os.kill(multiprocessing.forkserver._forkserver._forkserver_pid, 9)  # type: ignore[attr-defined]
+            raise failure
+        start(process)
+
+    start_server()
+    monkeypatch.setattr(ForkServerProcess, "start", starting)
+    records = [r for outcome in execute(bench(folder, tmp_path), trials, 1) for r in outcome.records]
+    assert sorted(r.image for r in records) == sorted(trial.images[0] for trial in trials)
+    assert not any(r.error for r in records)
 
 
 def test_what_cannot_travel_is_an_error_record(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
