@@ -240,19 +240,16 @@ def to_latex(table: PaperTable) -> str:
 def show(table: PaperTable) -> None:
     """Print the table, the groups that fit a line of the terminal beside each other, the others below."""
     screen = console()
+    endless = screen.options.update(max_width=10_000)
     left = list(table.groups)
     while left:
         count = len(left)
-        while count > 1 and screen.measure(_rich(table, left[:count]), options=_endless(screen)).maximum > screen.width:
+        while count > 1 and screen.measure(_rich(table, left[:count]), options=endless).maximum > screen.width:
             count -= 1
         screen.print(_rich(table, left[:count]))
         left = left[count:]
     for sentence in table.caption:
         screen.print(Text(sentence))
-
-
-def _endless(screen: object) -> object:
-    return screen.options.update(max_width=10_000)  # type: ignore[attr-defined]
 
 
 def _rich(table: PaperTable, groups: Sequence[Group]) -> Rich:

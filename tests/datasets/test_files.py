@@ -13,7 +13,7 @@ from datasets.fetch import CACHE, cache_folder
 from datasets.files import expanded
 
 
-@pytest.fixture()
+@pytest.fixture
 def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a user without HOME and without an entry in the system's list of users, as containers have them."""
 
