@@ -255,7 +255,7 @@ def _announce(plan: Plan, todo: int) -> None:
     total = images * rows
     print(f"{plan.setting.label}: {images} images × {rows} rows")
     for line in not_run(plan.facts.not_run):
-        console().print(Padding(Text(line), (0, 0, 0, 2)))
+        console().print(Padding(Text(line), (0, 0, 0, 2), expand=False))
     for name, reason in plan.facts.not_measured.items():
         print(f"  not measured: {name}: {reason}")
     for reason in plan.unread.values():

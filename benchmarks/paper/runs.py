@@ -61,9 +61,9 @@ def make_draws(places: Places, experiment: Experiment) -> None:
 
 
 def _make(arguments: Namespace, stored: Sequence[Path], into: Path, text: str, seed: int, device: str) -> None:
-    """Run in a folder those rows that no folder has."""
+    """Run in a folder those rows that no folder has, or that folders have of other code, parameters or files."""
     rows = select(requests(arguments)[0].task, text, device)[0]
-    done = {label for folder in stored for label in _finished(RunFolder(folder))}
+    done = {label for folder in stored for label in _finished(RunFolder(folder), rows)}
     missing = [row for row in rows if row.label not in done]
     if not missing:
         return  # reading the images to learn that nothing is missing would take longer than the tables
@@ -85,12 +85,18 @@ def _means_itself(row: Row) -> bool:
         return False
 
 
-def _finished(folder: RunFolder) -> set[str]:
-    """The rows of a stored run that have a record without an error of every image."""
+def _finished(folder: RunFolder, rows: Iterable[Row]) -> set[str]:
+    """The labels of the rows that a stored run has as they are today, with a record without an error of every image."""
     if not folder.exists():
         return set()
+    facts = folder.facts
     counts = folder.finished.groupby("method").image.nunique()
-    return set(counts.index[counts == len(folder.facts.images)])
+    whole = set(counts.index[counts == len(facts.images)]) & set(facts.rows)
+    return {
+        row.label
+        for row in rows
+        if row.label in whole and row.facts(facts.setting.task, ()).fingerprint == facts.rows[row.label].fingerprint
+    }
 
 
 class Runs:

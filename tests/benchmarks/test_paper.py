@@ -43,8 +43,10 @@ def gauss(seed: int, mean: float, deviation: float = 1.0) -> np.ndarray:
     return mean + deviation * np.random.RandomState(seed).standard_normal(50)
 
 
-def write_run(folder: Path, values: dict[str, dict[str, np.ndarray]], seed: int = 0) -> None:
-    """A stored run: method → metric → 50 values."""
+def write_run(
+    folder: Path, values: dict[str, dict[str, np.ndarray]], seed: int = 0, fingerprint: str | None = None
+) -> None:
+    """A stored run: method → metric → 50 values; by today's code, or by that of a fingerprint."""
     folder.mkdir(parents=True, exist_ok=True)
     run, protocol = RunFolder(folder), get_protocol("paper")
     sigmas = np.random.RandomState(seed).randint(5, 51, size=50)
@@ -55,10 +57,13 @@ def write_run(folder: Path, values: dict[str, dict[str, np.ndarray]], seed: int 
             mine = {"sigma": float(sigmas[n])} | {m: float(metrics[m][n]) for m in scores if m in metrics}
             phi = float(metrics["phi_mean"][n]) if "phi_mean" in metrics else None
             file.append([Record("denoise", "set", image, method, mine, phi_mean=phi)])
+    task = get_task("denoise", sigma="5:50")
+    rows = {method: Row.parse(method) for method in values}
+    marks = {method: fingerprint or row.facts(task, ()).fingerprint for method, row in rows.items()}
     facts = Facts(
-        Setting(get_task("denoise", sigma="5:50"), "set", "test", seed, protocol, "cpu"),
+        Setting(task, "set", "test", seed, protocol, "cpu"),
         protocol.measures(scores),
-        {method: RowFacts(method, "0", oracle=Row.parse(method).oracle) for method in values},
+        {method: RowFacts(method, marks[method], oracle=row.oracle) for method, row in rows.items()},
         dict.fromkeys(IMAGES, "hash"),
         Counts(50, 50 * len(values)),
         status="finished",
@@ -264,6 +269,18 @@ def test_what_is_stored_is_not_run_again(elsewhere: Places, ran: list[Request]) 
     (folder / "records.csv").write_text("".join(text))
     make_main(elsewhere, COLORIZE, "gray")
     assert ran[-1].methods == "gray", "an error is tried again"
+
+
+def test_what_other_code_has_measured_is_run_again(elsewhere: Places, ran: list[Request]) -> None:
+    """Draws of one law never stand beside those of another."""
+    for seed in SEEDS[1:]:
+        fingerprint = "of other code" if seed == SEEDS[2] else None
+        rows = ("noisy", "nlm", "bigprior", "bigprior-prior")
+        told = [f"{row}[sigma=true]" for row in rows[1:]]
+        values = {row: {"psnr": gauss(seed, 28)} for row in (*rows, *told)}
+        write_run(elsewhere.draws(DENOISE, seed)[-1], values, seed, fingerprint)
+    make_draws(elsewhere, DENOISE)
+    assert [request.seed for request in ran] == [SEEDS[2]]
 
 
 def test_names_of_sets_are_filled_in_and_aliases_stay(elsewhere: Places, ran: list[Request]) -> None:

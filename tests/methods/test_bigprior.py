@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from bigprior.fusion import Restoration
 from bigprior.phi.implied import LEAST
 from datasets.observation import Observation
 from datasets.operators import Luma
-from datasets.task import get_task
+from datasets.task import Key, get_task
 from methods.fusion.bigprior import Bigprior, exact_mean, fidelity
 from methods.fusion.bigprior_prior import BigpriorPrior
 from methods.supervised.chroma_cnn import ChromaCnn
-from tests.methods.test_contract import observe
+from tests.methods.test_contract import observe, photograph
 
 SIZE = (96, 104)
 TASKS = ["denoise", "inpaint-center", "inpaint-random", "colorize"]
@@ -38,8 +39,8 @@ def psnr(image: Tensor, clean: Tensor) -> float:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_fusion_is_not_worse_than_its_parts(task: str) -> None:
     found = []
-    for place in range(2):
-        observation = observe(get_task(task), SIZE, 3, place)
+    for place, seed in product(range(2), range(3)):
+        observation = get_task(task).degrade(photograph(SIZE, 3, place), Key(seed, "fusion", str(place)))
         assert observation.truth is not None
         restoration, f, g, phi = fused(observation.without_truth())
         found.append([psnr(image, observation.truth.clean) for image in (restoration.image, f, g)])

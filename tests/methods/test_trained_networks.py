@@ -185,7 +185,7 @@ def test_told_and_untold_agree_where_the_network_can_see_the_noise() -> None:
 def test_a_foreign_file_is_named_with_what_was_expected(tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
     save_file({"head.weight": torch.zeros(8, 4, 3, 3)}, file)
-    with pytest.raises(SuiteError, match=r"not the BiasFreeUNet.*missing"):
+    with pytest.raises(SuiteError, match=r"not the network that `bigprior.denoiser` describes.*missing"):
         _trained.read(file, denoiser.untrained)
     state = denoiser.untrained().state_dict()
     save_file(state | {"head.weight": torch.zeros(32, 1, 3, 3)}, file)
