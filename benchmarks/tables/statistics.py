@@ -12,6 +12,8 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 SEED = 0
+AT_ONCE = 5_000_000
+"""Numbers of the bootstrap that are in memory at once: 40 MB."""
 LEVEL = 0.95
 COVERAGE = {
     2: (47, 50), 3: (70, 75), 4: (82, 88), 5: (87, 92), 6: (89, 94), 7: (89, 94), 8: (90, 95), 9: (90, 95),
@@ -23,10 +25,16 @@ Of normal, uniform and exponential data, 40,000 sets each; `tests/benchmarks/tes
 
 
 @lru_cache(maxsize=8)
-def _weights(n: int, resamples: int, seed: int) -> Floats:
-    """The share of each of n values in each resample (resamples, n)."""
-    counts = np.random.RandomState(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    return counts.astype(np.float64) / n
+def _counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
+    """How often each of n values is in each resample (resamples, n); more than 255 times is out of the question."""
+    random, shares, rows = np.random.RandomState(seed), np.full(n, 1 / n), _rows(n)
+    sizes = [min(rows, resamples - start) for start in range(0, resamples, rows)]
+    return np.concatenate([random.multinomial(n, shares, size=size).astype(np.uint8) for size in sizes])
+
+
+def _rows(n: int) -> int:
+    """How many resamples of n values are in memory as numbers of 8 bytes at once."""
+    return max(1, AT_ONCE // n)
 
 
 def bootstrap_means(values: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
@@ -37,7 +45,9 @@ def bootstrap_means(values: Floats, resamples: int = RESAMPLES, seed: int = SEED
     Args:
         values: (n,), or (n, k) for k columns resampled together.
     """
-    return _weights(len(values), resamples, seed) @ values
+    n, rows = len(values), _rows(len(values))
+    counts = _counts(n, resamples, seed)
+    return np.concatenate([counts[s : s + rows] / n @ values for s in range(0, resamples, rows)])
 
 
 def bootstrap_intervals(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from benchmarks.tables import statistics
 from benchmarks.tables.statistics import (
     COVERAGE,
     Floats,
@@ -167,3 +168,14 @@ def test_win_rates_count_ties_half() -> None:
     gains = np.array([[1.0, 0.0, -1.0], [2.0, 0.0, -3.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -2.0]])
     assert win_rates(gains) == pytest.approx([2.5 / 4, 0.5, 0.5 / 4])
     assert win_rates(gains) + win_rates(-gains) == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("n", [7, 60])
+def test_resamples_in_blocks_are_those_of_one_piece(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What bounds the memory of large sets changes no resample."""
+    values = np.random.RandomState(n).standard_normal((n, 3))
+    whole = statistics.bootstrap_means(values, resamples=1000)
+    monkeypatch.setattr(statistics, "AT_ONCE", 13 * n)
+    statistics._counts.cache_clear()
+    np.testing.assert_allclose(statistics.bootstrap_means(values, resamples=1000), whole, rtol=0, atol=1e-14)
+    statistics._counts.cache_clear()
