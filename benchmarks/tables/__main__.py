@@ -40,17 +40,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Imported here: a question for --help does not wait for torch.
     from benchmarks.folder.run_folder import RunFolder
     from benchmarks.tables import paper_layout, render, terminal
-    from benchmarks.tables.against import beside, results_folder
+    from benchmarks.tables.against import NothingBeside, beside, results_folder
     from benchmarks.tables.escape import comma_separated
     from benchmarks.tables.summary import summarise
     from datasets.spec import parse_list
 
-    runs = []
+    runs, alone = [], []
     for folder in map(RunFolder, run_folders(arguments.folders)):
         records, facts = folder.records, folder.facts
         if arguments.against is not None:
-            records, facts = beside(folder, results_folder(arguments.against))
+            try:
+                records, facts = beside(folder, results_folder(arguments.against))
+            except NothingBeside as nothing:
+                alone.append(nothing)
         runs.append((facts, summarise(records, facts, folder.pictures.features)))
+    if alone and len(alone) == len(runs):
+        raise alone[0]
+    for nothing in alone:
+        print(f"note: {nothing}", file=sys.stderr)
     if paper:
         asked = {name: [str(spec) for spec in parse_list(text, name)] if text else []
                  for name, text in (("rows", arguments.rows), ("metrics", arguments.metrics))}  # fmt: skip

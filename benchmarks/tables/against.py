@@ -19,6 +19,10 @@ MACHINE = ("processor", "gpu")
 """The hardware on which a time depends: a worker has one thread, whatever the number of cores."""
 
 
+class NothingBeside(SuiteError):
+    """A folder has no run of a setting."""
+
+
 def results_folder(name: str) -> Path:
     """Return the folder of runs that `--against` names: `committed`, or any other folder.
 
@@ -42,7 +46,8 @@ def beside(run: RunFolder, others: Path) -> tuple[pd.DataFrame, Facts]:
         others: folder of runs, at any depth.
 
     Raises:
-        SuiteError: no run in there is of this setting and these images, or one is damaged.
+        NothingBeside: no run in there is of this setting and these images.
+        SuiteError: one that is has damaged records.
     """
     facts, records = run.facts, run.records
     rows: dict[str, RowFacts] = dict(facts.rows)
@@ -65,7 +70,8 @@ def beside(run: RunFolder, others: Path) -> tuple[pd.DataFrame, Facts]:
             rows[label] = replace(row, remarks=(*row.remarks, told))
             parts.append(theirs.assign(**dict.fromkeys(TIMINGS, float("nan"))) if apart else theirs)
     if not found:
-        raise SuiteError(f"{others} holds no run of {facts.setting.label}, seed {facts.setting.seed}, of these images.")
+        what = f"{facts.setting.label}, seed {facts.setting.seed}"
+        raise NothingBeside(f"{others} holds no run of {what}, of these images.")
     together = pd.concat([part.dropna(axis=1, how="all") for part in parts], ignore_index=True)
     together = together.reindex(columns=[*records.columns, *(c for c in together.columns if c not in records.columns)])
     return together.fillna({"error": ""}), replace(facts, rows=rows)

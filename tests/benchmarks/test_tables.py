@@ -146,6 +146,13 @@ def test_the_command_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "photos sigma=25" in capsys.readouterr().out
     assert main([f"{folder}/denoise-25-photos", "--against", str(runs / "theirs")]) == 0
     assert "local-wiener" in capsys.readouterr().out
+    assert main([folder, "--layout", "paper", "--against", str(runs / "theirs")]) == 0
+    printed = capsys.readouterr()
+    assert "local-wiener" in printed.out
+    assert "note: " in printed.err, "one of the two has nothing beside it"
+    assert "holds no run of denoise sigma=5 on photos" in printed.err
+    with pytest.raises(SuiteError, match="holds no run of denoise sigma=5"):
+        main([f"{folder}/denoise-5-photos", "--against", str(runs / "theirs")])
     with pytest.raises(SuiteError, match="--rows belongs to --layout paper"):
         main([folder, "--rows", "noisy"])
     with pytest.raises(SuiteError, match="is not a folder"):
