@@ -343,10 +343,14 @@ def _denoisers() -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _denoisers())
 def test_sure_on_the_photos(name: str) -> None:
-    """Within 3% of the true error, mean over the photos; one photo scatters by up to 5% through its noise alone."""
+    """Within 3% of the true error, mean over the photos; one photo scatters by up to 5% through its noise alone.
+
+    Rows that call the package bm3d take seconds a restoration: three photos, and 4%.
+    """
     method = get_method(name)
     estimates, errors = [], []
-    for entry in get_dataset("photos").entries("test"):
+    photos, tolerance = (3, 0.04) if name.startswith("bm3d") else (None, 0.03)
+    for entry in get_dataset("photos").entries("test")[:photos]:
         observation = get_task("denoise", sigma="25").degrade(entry.load(), Key(0, "photos", entry.name))
         assert observation.truth is not None
         assert observation.sigma is not None
@@ -357,4 +361,4 @@ def test_sure_on_the_photos(name: str) -> None:
         estimates.append(float(sure(observation.y, base.image, observation.sigma, found.mean)))
         errors.append(float((base.image - observation.truth.clean).double().square().mean()))
     assert isinstance(observation.operator, Identity)
-    assert np.mean(estimates) / np.mean(errors) == pytest.approx(1, abs=0.03)
+    assert np.mean(estimates) / np.mean(errors) == pytest.approx(1, abs=tolerance)
