@@ -14,7 +14,7 @@ from datasets.errors import unknown
 
 VERBS = {
     "run": ("benchmarks.run", "compare methods on a task and a set of images"),
-    "export": ("benchmarks.export", "write the observations to files, to be restored elsewhere"),
+    "export": ("benchmarks.exchange.export", "write the observations to files, to be restored elsewhere"),
     "score": ("benchmarks.rescore", "score results made elsewhere, or kept restorations under another protocol"),
     "table": ("benchmarks.tables.__main__", "print the table of runs in the terminal, as Markdown, LaTeX or CSV"),
     "report": ("benchmarks.report.__main__", "one HTML file about one run or several, or a site of all"),

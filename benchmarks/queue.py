@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import replace
 from itertools import groupby
 
-from benchmarks.executors.lanes import Crew, ExecutorFactory, Lane, LocalEngine, device_of
+from benchmarks.executors.lanes import Crew, ExecutorFactory, Lane, LocalEngine
 from benchmarks.executors.local import local_processes
 from benchmarks.trial import Bench, Outcome, Trial, describe, failed, run_trial
 from datasets.errors import SuiteError
@@ -85,7 +85,7 @@ class _Desk:
 
     def __init__(self, lane: Lane, bench: Bench, trials: Iterable[Trial]) -> None:
         self.lane, self.bench = lane, replace(bench, device=lane.device)
-        self.queue = Queue(trial for trial in trials if device_of(trial.row, bench.device) == lane.device)
+        self.queue = Queue(trial for trial in trials if trial.row.device(bench.device) == lane.device)
         self.running: dict[Future[Outcome], Trial] = {}
         self.suspects: list[Trial] = []
         self.executor = lane.make(lane.workers)

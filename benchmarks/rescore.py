@@ -2,7 +2,7 @@
 
 Of a run with --save-images: writes DIR/rescored-PROTOCOL/ with records.csv, run.json, tables and figures; DIR itself is
 left as it is. With --as NAME, of a folder of results that were made elsewhere: a run of the setting that was exported
-(see `benchmarks.export`), with the results as a row.
+(see `benchmarks.exchange.export`), with the results as a row.
 """
 
 from __future__ import annotations

@@ -96,8 +96,11 @@ class Row:
             observation = Observation(observation.y, observation.operator, None, observation.truth)
         if not self.method.oracle:
             observation = observation.without_truth()
-        kind = device.split(":")[0]
-        return observation.to(device if kind in self.method.devices else "cpu")
+        return observation.to(self.device(device))
+
+    def device(self, asked: str) -> str:
+        """Return the device that the row computes on in a run on another: that one, or the CPU."""
+        return asked if asked.split(":")[0] in self.method.devices else "cpu"
 
     def facts(self, task: Task, measures: Iterable[Measure]) -> RowFacts:
         """Return what a run folder keeps of the row: its fingerprint covers the task that degrades as well."""

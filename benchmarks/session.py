@@ -21,10 +21,10 @@ from benchmarks.executors.local import THREADS
 from benchmarks.executors.progress import Live
 from benchmarks.folder import provenance
 from benchmarks.folder.facts import Counts, Facts
+from benchmarks.folder.images import images_of
 from benchmarks.folder.records import RecordFile
 from benchmarks.folder.resume import earlier_run, forget_stale, merge
 from benchmarks.folder.run_folder import RunFolder
-from benchmarks.images import images_of
 from benchmarks.queue import carry_out
 from benchmarks.rows import Row, select
 from benchmarks.scores.measure import Measure, check_columns

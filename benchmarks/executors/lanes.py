@@ -15,7 +15,6 @@ from typing import Protocol
 
 from benchmarks.executors.local import ENGINES, local_processes
 from benchmarks.folder import provenance
-from benchmarks.rows import Row
 from benchmarks.trial import Bench, Trial
 from datasets.errors import SuiteError
 
@@ -82,14 +81,9 @@ class Engine(Protocol):
         """
 
 
-def device_of(row: Row, device: str) -> str:
-    """Return the device that a row computes on in a run on `device`."""
-    return device if device.split(":")[0] in row.method.devices else CPU
-
-
 def devices_of(trials: Sequence[Trial], device: str) -> list[str]:
     """Return the devices that have work, the run's own first."""
-    found = {device_of(trial.row, device) for trial in trials}
+    found = {trial.row.device(device) for trial in trials}
     return sorted(found, key=lambda each: each != device)
 
 

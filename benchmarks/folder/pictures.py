@@ -97,7 +97,7 @@ class Pictures:
         Raises:
             StorageError: it cannot be written.
         """
-        folder = _folder(self.images, image)
+        folder = made_folder(self.images, image)
         self._save_observation(folder, observation)
         pixels = restoration.image[index]
         arrays = {"image": pixels}
@@ -119,7 +119,7 @@ class Pictures:
 
     def preview(self, row: str, image: str, observation: Observation, restoration: Restoration, index: int) -> None:
         """Keep PNGs of image `index` of a restored batch."""
-        folder = _folder(self.previews, image)
+        folder = made_folder(self.previews, image)
         self._write_observation_pngs(folder, observation)
         self._write_pngs(folder, row, restoration, index)
 
@@ -129,7 +129,7 @@ class Pictures:
         Raises:
             StorageError: it cannot be written.
         """
-        _write_arrays(_folder(self.reliance, image) / f"{file_name(row)}.npz", arrays)
+        _write_arrays(made_folder(self.reliance, image) / f"{file_name(row)}.npz", arrays)
 
     def has_reliance(self, row: str, image: str) -> bool:
         """Return whether `save_reliance` kept something of the restoration."""
@@ -150,7 +150,7 @@ class Pictures:
         Raises:
             StorageError: it cannot be written.
         """
-        folder = _folder(self.feature_folder, image)
+        folder = made_folder(self.feature_folder, image)
         known = self.features(row, image)
         _write_arrays(
             folder / f"{file_name(row)}.npz", {**{k: torch.from_numpy(v) for k, v in known.items()}, **arrays}
@@ -221,7 +221,12 @@ class Pictures:
         return torch.from_numpy(_read_arrays(path)["image"])[None]
 
 
-def _folder(parent: Path, image: str) -> Path:
+def made_folder(parent: Path, image: str) -> Path:
+    """Return the folder of an image, made if it is not there.
+
+    Raises:
+        SuiteError: the name of the image is no name of a folder, or it cannot be made.
+    """
     folder = image_folder(parent, image)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmarks.folder.pictures import file_name, image_folder, to_png
+from benchmarks.folder.pictures import file_name, made_folder, to_png
 from benchmarks.photographs.files import Photograph
 from benchmarks.photographs.observe import Known, Observed, observe
 from benchmarks.photographs.restoring import restored
@@ -148,7 +148,7 @@ def compare_one(
     comparison.said[name] = f"{width}×{height}, {observed.said}"
     if observed.doubt:
         comparison.notes.append(f"{name}: {observed.doubt}.")
-    folder = _folder(out / RESULTS, name)
+    folder = made_folder(out / RESULTS, name)
     write_atomically(folder / PHOTOGRAPH, to_png(photograph.pixels))
     written: list[np.ndarray | None] = []
     for row in rows:
@@ -210,11 +210,11 @@ def _restore(
     if parts.phi_mean is not None:
         numbers["phi"] = parts.phi_mean
     file = f"{file_name(row.label)}.png"
-    write_atomically(_folder(out / RESULTS, name) / file, to_png(parts.image[0]))
+    write_atomically(made_folder(out / RESULTS, name) / file, to_png(parts.image[0]))
     shown = 0.5 + residual / (2 * SPAN * sigma.view(-1, 1, 1, 1))
-    write_atomically(_folder(out / REMOVED, name) / file, to_png(shown[0]))
+    write_atomically(made_folder(out / REMOVED, name) / file, to_png(shown[0]))
     if parts.phi is not None:
-        write_atomically(_folder(out / PHI, name) / file, to_png(coloured(parts.phi[0, 0])))
+        write_atomically(made_folder(out / PHI, name) / file, to_png(coloured(parts.phi[0, 0])))
     pixels = parts.image[0].clamp(0, 1).mul(255).round().byte().numpy()
     return Cell(name, row.label, numbers, has_phi=parts.phi is not None), pixels
 
@@ -222,15 +222,6 @@ def _restore(
 def coloured(phi: Tensor) -> Tensor:
     """Return φ (H,W) as a picture (3,H,W) in the colours of the suite's figures."""
     return torch.from_numpy(matplotlib.colormaps[PHI_COLOURS](phi.clamp(0, 1).numpy())[..., :3]).permute(2, 0, 1)
-
-
-def _folder(parent: Path, name: str) -> Path:
-    folder = image_folder(parent, name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror}.") from error
-    return folder
 
 
 def _differences(images: Sequence[np.ndarray | None]) -> np.ndarray:

@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         runs.append((facts, summarise(records, facts, folder.pictures.features)))
     if alone and len(alone) == len(runs):
         raise alone[0]
-    for nothing in alone:
-        print(f"note: {nothing}", file=sys.stderr)
+    for reason in alone:
+        print(f"note: {reason}", file=sys.stderr)
     if paper:
         asked = {name: [str(spec) for spec in parse_list(text, name)] if text else []
                  for name, text in (("rows", arguments.rows), ("metrics", arguments.metrics))}  # fmt: skip

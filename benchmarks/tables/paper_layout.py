@@ -16,7 +16,9 @@ from benchmarks.tables import escape
 from benchmarks.tables.column import fixed, head_of
 from benchmarks.tables.notes import remarks
 from benchmarks.tables.published import METRIC
+from benchmarks.tables.render import latex_table, markdown_table
 from benchmarks.tables.summary import BEST, TIED, Summary
+from benchmarks.tables.terminal import too_wide
 from datasets.cli import console
 from datasets.errors import SuiteError, unknown
 
@@ -190,7 +192,6 @@ def to_csv(table: PaperTable) -> str:
 
 def to_markdown(table: PaperTable) -> str:
     """The table in Markdown: best in bold, second best underlined."""
-    from benchmarks.tables.render import markdown_table
 
     def cell(value: Value) -> str:
         text = {BEST: "**{}**", SECOND: "<u>{}</u>"}.get(value.rank, "{}").format(escape.markdown(value.text))
@@ -217,34 +218,18 @@ def to_latex(table: PaperTable) -> str:
         first = last + 1
     heads = [escape.latex(head) for group in table.groups for head in group.heads]
     caption = " ".join(escape.latex(sentence).replace(DAGGER, r"$^\dagger$") for sentence in table.caption)
-    return "\n".join(
-        [
-            r"% requires \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
-            r"\toprule",
-            " & ".join(["", *spans]) + r" \\",
-            " ".join(rules),
-            " & ".join(["method", *heads]) + r" \\",
-            r"\midrule",
-            *(" & ".join([escape.latex(row), *map(cell, table.line(row))]) + r" \\" for row in table.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\caption{{{caption}}}",
-            r"\end{table}",
-        ]
-    ) + "\n"  # fmt: skip
+    tops = [" & ".join(["", *spans]) + r" \\", " ".join(rules), " & ".join(["method", *heads]) + r" \\"]
+    lines = [" & ".join([escape.latex(row), *map(cell, table.line(row))]) + r" \\" for row in table.rows]
+    return latex_table("l" + "r" * len(heads), tops, lines, caption)
 
 
 def show(table: PaperTable) -> None:
     """Print the table, the groups that fit a line of the terminal beside each other, the others below."""
     screen = console()
-    endless = screen.options.update(max_width=10_000)
     left = list(table.groups)
     while left:
         count = len(left)
-        while count > 1 and screen.measure(_rich(table, left[:count]), options=endless).maximum > screen.width:
+        while count > 1 and too_wide(_rich(table, left[:count]), screen):
             count -= 1
         screen.print(_rich(table, left[:count]))
         left = left[count:]

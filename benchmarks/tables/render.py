@@ -47,16 +47,27 @@ def to_latex(summary: Summary) -> str:
         r"pairs, 5\%). $\Delta$: mean difference to the best; wins: images on which a row beats it. "
         f"{escape.latex(signatures)}."
     )
+    alignment = "".join("r" if column.numeric else "l" for column in made.columns)
+    head = " & ".join(escape.latex(column.head) for column in made.columns) + r" \\"
+    return latex_table(alignment, [head], _latex_lines(made), caption)
+
+
+def latex_table(alignment: str, heads: Sequence[str], lines: Sequence[str], caption: str) -> str:
+    """Return a table in LaTeX (booktabs) from lines and a caption that have been escaped.
+
+    Args:
+        alignment: a letter for each column, as `tabular` has them.
+    """
     return "\n".join(
         [
             r"% requires \usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            rf"\begin{{tabular}}{{{''.join('r' if column.numeric else 'l' for column in made.columns)}}}",
+            rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
-            " & ".join(escape.latex(column.head) for column in made.columns) + r" \\",
+            *heads,
             r"\midrule",
-            *_latex_lines(made),
+            *lines,
             r"\bottomrule",
             r"\end{tabular}",
             rf"\caption{{{caption}}}",

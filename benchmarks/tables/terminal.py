@@ -47,10 +47,8 @@ def fitted(summary: Summary, screen: Console) -> tuple[Table, list[str]]:
     made = table_of(summary, intervals="first")
     left_out: list[str] = []
 
-    endless = screen.options.update(max_width=10_000)
-
     def wide(table: Table) -> bool:
-        return screen.measure(to_rich("", table), options=endless).maximum > screen.width
+        return too_wide(to_rich("", table), screen)
 
     if wide(made) and any(cell.small for column in made.columns[1:] for cell in column.cells):
         made, left_out = table_of(summary, intervals="none"), ["intervals"]
@@ -66,6 +64,11 @@ def fitted(summary: Summary, screen: Console) -> tuple[Table, list[str]]:
         names = tuple(replace(cell, text=_short(cell.text)) for cell in made.columns[0].cells)
         made = replace(made, columns=(replace(made.columns[0], cells=names), *made.columns[1:]))
     return made, left_out
+
+
+def too_wide(table: Rich, screen: Console) -> bool:
+    """Return whether a table has to be cut to fit the width of a screen."""
+    return screen.measure(table, options=screen.options.update(max_width=10_000)).maximum > screen.width
 
 
 def to_rich(title: str, made: Table) -> Rich:

@@ -20,7 +20,8 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from benchmarks import export, rescore
+from benchmarks import rescore
+from benchmarks.exchange import export
 from benchmarks.folder.facts import read_facts
 from datasets.errors import SuiteError
 from datasets.exchange import MANIFEST, read_observations

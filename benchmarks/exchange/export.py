@@ -47,7 +47,7 @@ def export(request: Request) -> int:
     # Imported here: a mistyped name does not wait for torch.
     from benchmarks.executors.clock import limit_threads
     from benchmarks.executors.progress import Live
-    from benchmarks.images import images_of
+    from benchmarks.folder.images import images_of
     from datasets.exchange import MANIFEST, Observations
     from datasets.files import PARTIAL, StorageError
     from datasets.spec import canonical

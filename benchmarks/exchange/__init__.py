@@ -1,0 +1,1 @@
+"""What goes out to other programs, to come back as a row."""
