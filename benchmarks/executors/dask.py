@@ -6,6 +6,7 @@ says by its resources what it is for: GPU=1, CPU=1, or both.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -106,6 +107,8 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _own_cluster(workers: Mapping[str, int], offers: Offers) -> Iterator[str]:
     """Start a cluster on this machine and yield its address."""
+    # A client that could not connect closes itself when collected: amid the start of a loop it would wait for ever.
+    gc.collect()
     local.start_server()  # its children have the suite imported when they start
     settings = {
         "distributed.scheduler.allowed-failures": 0,
