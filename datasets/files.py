@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from functools import cache
+import re
+import socket
+import uuid
 from pathlib import Path
 
 from datasets.errors import SuiteError
@@ -38,17 +39,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         StorageError: it cannot be written; the old file is untouched.
     """
-    temporary = None
+    # Machines may share a disk: the name is of one writer alone, and the host says whose a leftover is.
+    temporary = path.parent / f".{_host()}-{uuid.uuid4().hex}{PARTIAL}"
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as stream:
-            os.chmod(name, 0o666 & ~_umask())
+        with temporary.open("xb") as stream:
             stream.write(data)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise StorageError(f"cannot write {path}: {error.strerror}. {KEPT}") from error
 
 
@@ -59,8 +58,5 @@ def sweep(folder: Path) -> None:
             leftover.unlink()
 
 
-@cache
-def _umask() -> int:
-    mask = os.umask(0)  # there is no way to read it but to set it
-    os.umask(mask)
-    return mask
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40]

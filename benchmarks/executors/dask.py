@@ -87,6 +87,9 @@ class DaskEngine:
         )
         with _quiet(), own as address, _connected(address) as client:
             cluster = Cluster(client, self.scheduler, self.wait, bench, trials, offers)
+            if not cluster.own and (times := _repeats(client)):
+                print(f"  The scheduler gives a trial that killed its worker to {times} more: start it with "
+                      "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0, so that it kills none of them.")  # fmt: skip
             with cluster.watched():
                 yield Crew(tuple(_lane(cluster, device) for device in devices), cluster.hardware())
 
@@ -155,6 +158,17 @@ def _connected(scheduler: str) -> Iterator[Client]:
     finally:
         with suppress(Exception):  # it may be gone
             client.close(timeout=CLOSE)
+
+
+def _repeats(client: Client) -> int:
+    """How often the scheduler itself repeats a trial that killed its worker; 0 if it does not say."""
+
+    def allowed(dask_scheduler: Scheduler) -> int:  # it travels by value: a scheduler need not have the suite
+        return int(dask_scheduler.allowed_failures)
+
+    with suppress(Exception):
+        return int(client.run_on_scheduler(allowed))  # type: ignore[arg-type]
+    return 0
 
 
 @dataclass(frozen=True)

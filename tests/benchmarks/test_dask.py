@@ -150,7 +150,9 @@ def test_a_scheduler_that_does_not_answer(go: Go, tmp_path: Path, monkeypatch: p
         go("run", "--scheduler", "tcp://127.0.0.1:9")
 
 
-def test_rows_of_the_cpu_do_not_wait_for_the_gpu(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_the_cpu_do_not_wait_for_the_gpu(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each trial goes to a worker that offers its device, and is computed on that device."""
     monkeypatch.setitem(engine.RESOURCES, "meta", "META")
     monkeypatch.setattr(type(Row.parse("noisy").method), "devices", ("cpu", "meta"))
@@ -180,6 +182,8 @@ def test_rows_of_the_cpu_do_not_wait_for_the_gpu(folder: Path, tmp_path: Path, m
         assert [(lane.device, lane.width()) for lane in crew.lanes] == [("meta", 2), ("cpu", 2)]
         assert len(list(carry_out(crew, asked, trials))) == len(trials)
     assert set(seen) == {("noisy", "meta", "META"), ("bilateral", "cpu", "CPU")}
+    # The scheduler has Dask's own setting, which repeats a trial that kills its worker.
+    assert "killed its worker to 3 more" in capsys.readouterr().out
 
 
 # What needs processes of its own is slow: each imports everything.

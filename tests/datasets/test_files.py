@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pwd
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from datasets.__main__ import main
 from datasets.errors import SuiteError
 from datasets.fetch import CACHE, cache_folder
-from datasets.files import expanded
+from datasets.files import expanded, sweep, write_atomically
 
 
 @pytest.fixture
@@ -43,3 +45,18 @@ def test_a_user_without_a_home_has_a_cache(capsys: pytest.CaptureFixture[str]) -
     assert cache_folder().is_absolute()
     assert main(["list"]) == 0
     assert "photos" in capsys.readouterr().out
+
+
+def test_a_file_being_written_has_a_name_of_its_own_that_says_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines may share a disk."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "node-7.lab")
+    names: list[str] = []
+    monkeypatch.setattr(os, "replace", lambda source, _: names.append(Path(source).name))
+    for _ in range(2):
+        write_atomically(tmp_path / "a", b"x")
+    assert all(name.startswith(".node-7-lab-") for name in names)
+    assert len(set(names)) == 2
+    sweep(tmp_path)
+    assert not list(tmp_path.iterdir())
