@@ -167,7 +167,7 @@ def _repeats(client: Client) -> int:
         return int(dask_scheduler.allowed_failures)
 
     with suppress(Exception):
-        return int(client.run_on_scheduler(allowed))  # type: ignore[arg-type]
+        return int(client.run_on_scheduler(allowed))
     return 0
 
 

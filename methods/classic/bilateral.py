@@ -14,23 +14,26 @@ from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
-from methods.classic._neighbours import Neighbours, Pair, average
+from methods.classic._neighbours import Neighbours, Pair, average, compute, half_window
+from methods.classic.kernels import WITHOUT, available, installed
 
 Scales = Annotated[tuple[float, float, float, float], Within(0, 100)]
 TINY = 1e-6
 """The least scale: keeps the weights finite."""
+REACH = 2.5
+"""Radius of the window in units of s."""
 
 
 @dataclass(frozen=True)
 class Bilateral(Method):
-    """x̂_i = Σ_j w_ij y_j / Σ_j w_ij, w_ij = exp(−|i − j|²/2s² − |y_i − y_j|²/2r²), over a square window.
+    """x̂_i = Σ_j w_ij y_j / Σ_j w_ij, w_ij = exp(−|i − j|²/2s² − ‖y_i − y_j‖²/2r²), over a disc around i.
 
-    As a fusion: φ_i = 1 − w_ii/Σ_j w_ij with w_ii = 1, and g_i the weighted mean of the others. |y_i − y_j| is the
-    Euclidean distance over all channels, so that a pixel has one φ, (N,1,H,W) in [0,1). The window has radius ⌈3s⌉ and
-    ends at the borders of the image. φ = 0 at σ = 0.
+    As a fusion: φ_i = 1 − w_ii/Σ_j w_ij with w_ii = 1, and g_i the weighted mean of the others. ‖y_i − y_j‖ is the sum
+    of the absolute differences of all channels, so that a pixel has one φ, (N,1,H,W) in [0,1). The disc has radius
+    2.5 s, at least 1 pixel, and ends at the borders of the image. φ = 0 at σ = 0.
 
     Source: C. Tomasi and R. Manduchi, "Bilateral Filtering for Gray and Color Images", ICCV 1998. Deviation: the
-    colour distance is RGB's and not CIE-Lab's, as in scikit-image.
+    colour distance is the sum over R, G and B, as in OpenCV, and not CIE-Lab's.
 
     Args:
         gray, colour: (s₀, s₁, r₀, r₁) with s = s₀ + s₁ t pixels and r = (r₀ + r₁ t) σ √C for t = 255 σ and C channels.
@@ -43,8 +46,11 @@ class Bilateral(Method):
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
 
-    gray: Scales = (1.0, 0.015, 2.3, 0.026)
-    colour: Scales = (1.6, 0.01, 1.35, 0.013)
+    gray: Scales = (0.95, 0.015, 2.03, 0.033)
+    colour: Scales = (1.82, 0.006, 2.01, 0.016)
+
+    def remarks(self) -> tuple[str, ...]:
+        return () if installed() else (WITHOUT,)
 
     def scales(self, sigma: float, channels: int) -> tuple[float, float]:
         """Return (s in pixels, r on the [0,1] scale) at σ on the [0,1] scale."""
@@ -64,15 +70,22 @@ class Bilateral(Method):
         return Restoration.fused(y, torch.cat(priors), torch.cat(phis))
 
 
-def bilateral(y: Tensor, spatial: float, colour: float, radius: int | None = None) -> Neighbours:
+def bilateral(y: Tensor, spatial: float, colour: float, radius: float | None = None) -> Neighbours:
     """Average y (N,C,H,W) with bilateral weights: s = `spatial` ≥ 0 in pixels, r = `colour` ≥ 0 in units of y.
 
-    The window has radius ⌈3s⌉ unless another is given.
+    The window is a disc of radius 2.5 s, at least 1, unless another radius is given.
     """
     spatial, colour = max(spatial, TINY), max(colour, TINY)
+    reach = max(REACH * spatial, 1) if radius is None else radius
+    offsets = half_window(y, math.floor(reach), reach)
+    if available(y):
+        from methods.classic.kernels.bilateral import bilateral_sums, fits
+
+        if fits(offsets):
+            return compute(y, bilateral_sums, spatial, colour, offsets)
 
     def weight(dy: int, dx: int, here: Pair, there: Pair) -> Tensor:
-        squared = (y[:, :, *here] - y[:, :, *there]).square_().sum(dim=1, keepdim=True)
-        return squared.mul_(-0.5 / colour**2).sub_(0.5 * (dy * dy + dx * dx) / spatial**2).exp_()
+        apart = (y[:, :, *here] - y[:, :, *there]).abs_().sum(dim=1, keepdim=True)
+        return apart.square_().mul_(-0.5 / colour**2).sub_(0.5 * (dy * dy + dx * dx) / spatial**2).exp_()
 
-    return average(y, math.ceil(3 * spatial) if radius is None else radius, weight)
+    return average(y, offsets, weight)

@@ -15,7 +15,8 @@ from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
-from methods.classic._neighbours import Neighbours, Pair, average
+from methods.classic._neighbours import Neighbours, Pair, average, compute, half_window
+from methods.classic.kernels import WITHOUT, available, installed
 
 NARROWEST, TINY = 0.25, 1e-9
 """The least a, in pixels, and the least h: keep the weights finite."""
@@ -54,6 +55,9 @@ class NonLocalMeans(Method):
     own: Annotated[float, Within(0.001, 1)] = 0.3
     patch: Annotated[int, Within(1, 63, odd=True)] | None = None
 
+    def remarks(self) -> tuple[str, ...]:
+        return () if installed() else (WITHOUT,)
+
     def scales(self, sigma: float, channels: int) -> tuple[float, float]:
         """Return (a in pixels, h on the [0,1] scale) at σ on the [0,1] scale."""
         a0, a1, h0 = self.gray if channels == 1 else self.colour
@@ -89,9 +93,15 @@ def non_local_means(
     """
     radius = math.ceil(2 * kernel) if patch is None else patch // 2
     radius = min(radius, *(side - 1 for side in y.shape[-2:]))
-    padded = pad(y, (radius,) * 4, mode="reflect")
     gaussian = [math.exp(-0.5 * (offset / kernel) ** 2) for offset in range(-radius, radius + 1)]
     taps = [tap / sum(gaussian) for tap in gaussian]
+    offsets = half_window(y, search // 2)
+    if available(y):
+        from methods.classic.kernels.nlm import fits, non_local_sums
+
+        if fits(offsets, radius):
+            return compute(y, non_local_sums, sigma, filtering, taps[radius:], offsets)
+    padded = pad(y, (radius,) * 4, mode="reflect")
 
     def patches(cut: Pair) -> Tensor:
         rows, cols = (slice(s.start, s.stop + 2 * radius) for s in cut)
@@ -102,7 +112,7 @@ def non_local_means(
         distance = _filter(_filter(squared, taps, dim=2), taps, dim=3)
         return distance.sub_(2 * sigma**2).clamp_(min=0).mul_(-1 / filtering**2).exp_()
 
-    return average(y, search // 2, weight)
+    return average(y, offsets, weight)
 
 
 def _filter(image: Tensor, taps: list[float], dim: int) -> Tensor:

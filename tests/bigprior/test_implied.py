@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from datasets.noise import NoNoise
 from datasets.observation import Observation
 from datasets.operators import Identity, Luma, Masking
 from datasets.task import Key, get_task
-from methods.classic._neighbours import Neighbours, average
+from methods.classic._neighbours import Neighbours, Offset, average
 from methods.classic.local_wiener import LocalWiener, local_moments
 from methods.classic.nlm import NonLocalMeans
 from methods.registry import any_setting, get_method, to_be_given
@@ -142,12 +142,13 @@ def _frozen(base: Restoration, observation: Observation) -> Restoration:
 def test_non_local_means_with_frozen_weights_is_its_phi(monkeypatch: pytest.MonkeyPatch) -> None:
     """g follows y through fixed weights; it leaves out the pixel itself, so the diagonal is w_ii/Σw = 1 − φ."""
     observation = noisy(40, 44)
-    seen: list[tuple[int, Callable[..., Tensor]]] = []
+    seen: list[tuple[Sequence[Offset], Callable[..., Tensor]]] = []
 
-    def spy(y: Tensor, radius: int, weight: Callable[..., Tensor]) -> Neighbours:
-        seen.append((radius, weight))
-        return average(y, radius, weight)
+    def spy(y: Tensor, offsets: Sequence[Offset], weight: Callable[..., Tensor]) -> Neighbours:
+        seen.append((offsets, weight))
+        return average(y, offsets, weight)
 
+    monkeypatch.setattr(methods.classic.nlm, "available", lambda y: False)
     monkeypatch.setattr(methods.classic.nlm, "average", spy)
     base = NonLocalMeans().restore(observation)
     assert base.phi is not None

@@ -7,7 +7,11 @@ import pytest
 import torch
 from skimage.restoration import denoise_nl_means
 
-from bigprior.fusion import fuse
+import methods.classic.nlm
+from bigprior.fusion import Restoration, fuse
+from datasets.observation import Observation
+from methods.classic._neighbours import compute, half_window
+from methods.classic.kernels import WITHOUT
 from methods.classic.nlm import NonLocalMeans, non_local_means
 from tests.methods.denoising import observe, photograph, psnr
 
@@ -101,3 +105,78 @@ def test_patches_of_a_given_side(patch: int) -> None:
     assert psnr(restored.image, photograph(20, 24)) > psnr(observation.y, photograph(20, 24))
     method = NonLocalMeans(gray=(1.0, 0.0, 1.2), colour=(1.0, 0.0, 0.82))
     assert torch.equal(method.restore(observation).image, replace(method, patch=5).restore(observation).image)
+
+
+def on_tensors(method: NonLocalMeans, observation: Observation, monkeypatch: pytest.MonkeyPatch) -> Restoration:
+    with monkeypatch.context() as patched:
+        patched.setattr(methods.classic.nlm, "available", lambda y: False)
+        return method.restore(observation)
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_compiled_loops_are_the_computation_on_tensors(
+    channels: int, dtype: torch.dtype, close: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one tile and on several, on images with a side of one pixel, patches of few and many taps, and a wrong σ."""
+    pytest.importorskip("numba")
+    for method in (NonLocalMeans(), NonLocalMeans(search=5, patch=1), NonLocalMeans(search=3, patch=15)):
+        for height, width in ((33, 47), (70, 261), (1, 9), (9, 1), (2, 3)):
+            for sigma in (2.0, 25.0, 50.0):
+                clean = photograph(height, width, channels, left=0)
+                observation = observe(clean, sigma, level=25).to(dtype=dtype)
+                expected, found = on_tensors(method, observation, monkeypatch), method.restore(observation)
+                torch.testing.assert_close(found.image, expected.image, rtol=0, atol=close)
+                torch.testing.assert_close(found.phi, expected.phi, rtol=0, atol=close)
+
+
+def test_scores_are_those_of_the_computation_on_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    clean = photograph(96, 96)
+    observation = observe(clean, 25).to(dtype=torch.float32)
+    expected = psnr(on_tensors(NonLocalMeans(), observation, monkeypatch).image, clean)
+    assert psnr(NonLocalMeans().restore(observation).image, clean) == pytest.approx(expected, abs=1e-4)
+
+
+def test_tiles_change_nothing() -> None:
+    pytest.importorskip("numba")
+    from methods.classic.kernels.nlm import non_local_sums
+
+    y = observe(photograph(37, 41), 25).y
+    arguments = 25 / 255, 0.08, [0.4, 0.2, 0.07, 0.03], half_window(y, 6)
+    whole, tiled = (compute(y, non_local_sums, *arguments, tile) for tile in ((64, 256), (3, 4)))
+    torch.testing.assert_close(tiled.mean, whole.mean, rtol=0, atol=1e-13)
+    torch.testing.assert_close(tiled.total, whole.total, rtol=0, atol=1e-12)
+
+
+def test_a_window_that_no_tile_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is computed on tensors; a little less is not."""
+    pytest.importorskip("numba")
+    called = []
+    computed = methods.classic.nlm.compute
+    monkeypatch.setattr(methods.classic.nlm, "compute", lambda *a: called.append(1) or computed(*a))
+    y = observe(photograph(2, 220, 1, left=0), 25).y
+    for reach, count in ((188, 1), (189, 1)):
+        neighbours = non_local_means(y, 25 / 255, kernel=1.0, filtering=0.1, search=2 * reach + 1)
+        assert torch.isfinite(neighbours.mean).all()
+        assert len(called) == count
+
+
+def test_every_setting_has_room_in_a_tile() -> None:
+    pytest.importorskip("numba")
+    from methods.classic.kernels.nlm import fits
+
+    assert fits(half_window(torch.empty(1, 1, 1, 999), 255 // 2), 63 // 2)
+
+
+def test_a_gradient_goes_through_the_computation_on_tensors() -> None:
+    y = observe(photograph(12, 13, 1), 25).y.requires_grad_()
+    assert non_local_means(y, 25 / 255, 1.0, 0.1, 5).mean.requires_grad
+    with torch.no_grad():
+        assert torch.isfinite(non_local_means(y, 25 / 255, 1.0, 0.1, 5).mean).all()
+
+
+def test_without_numba_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (True, False):
+        monkeypatch.setattr(methods.classic.nlm, "installed", lambda there=there: there)
+        assert NonLocalMeans().remarks() == (() if there else (WITHOUT,))

@@ -33,15 +33,18 @@ def available(*tensors: Tensor) -> bool:
     )
 
 
-def compiled(function: F) -> F:
+def compiled(function: F, *, freedom: bool | set[str] = True) -> F:
     """Compile a function of arrays and numbers at its first call, for one thread.
 
-    Sums may be taken in any order and products contracted; values must be finite. The compiled code is kept on disk,
-    or in memory alone where no folder can be written to.
+    The compiled code is kept on disk, or in memory alone where no folder can be written to.
+
+    Args:
+        freedom: True, sums may be taken in any order and products contracted, and values must be finite; False, every
+            number is rounded as it is written; or the names of LLVM's fast-math flags.
     """
     import numba
 
-    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"fastmath": freedom, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the folder of the source nor one of the user can be written to
