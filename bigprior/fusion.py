@@ -6,7 +6,9 @@ Image Restoration", IEEE Transactions on Image Processing, 2022.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor
@@ -22,8 +24,8 @@ def fuse(fidelity: Tensor, prior: Tensor, phi: Tensor) -> Tensor:
         prior: g, broadcastable to f.
         phi: φ, real, broadcastable to f; 0 trusts the data, 1 trusts the prior.
     """
-    # Not f + φ(g − f): at φ = 1 this form returns g to the last bit.
-    return (1 - phi) * fidelity + phi * prior
+    # Not f + φ(g − f): at φ = 1 this form returns g to the last bit. In place: large images are hundreds of megabytes.
+    return ((1 - phi) * fidelity).add_(phi * prior)
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,39 @@ class Restoration:
     def phi_map(self) -> Tensor | None:
         """Return φ per pixel (N,1,H,W), or None where there is none."""
         return None if self.domain is None or self.phi is None else self.domain.pixel_map(self.phi)
+
+
+class DeferredRestoration(Restoration):
+    """A decoupled restoration whose f and φ are made when they are first asked for, then kept.
+
+    For domains with many more coordinates than pixels: whoever wants the image alone does not pay for them.
+
+    Args:
+        image, prior, domain: as of `Restoration`.
+        fidelity, phi: functions without arguments that return f and φ.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        fidelity: Callable[[], Tensor],
+        prior: Tensor,
+        phi: Callable[[], Tensor],
+        domain: Domain,
+    ) -> None:
+        parts = {"image": image, "prior": prior, "domain": domain, "_fidelity": fidelity, "_phi": phi}
+        self.__dict__.update(parts)
+
+    @cached_property
+    def fidelity(self) -> Tensor:  # type: ignore[override]
+        made: Tensor = self.__dict__["_fidelity"]()
+        return made
+
+    @cached_property
+    def phi(self) -> Tensor:  # type: ignore[override]
+        made: Tensor = self.__dict__["_phi"]()
+        return made
+
+    @property
+    def decoupled(self) -> bool:
+        return True

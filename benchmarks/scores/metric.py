@@ -99,7 +99,7 @@ class SetMetric(AnyMetric):
 
 def levels(image: Tensor) -> Tensor:
     """Return the 8-bit levels 0, 1, ..., 255 of an image whose values are multiples of 1/255, in the image's dtype."""
-    return (image * 255).round()
+    return (image * 255).round_()
 
 
 def image_sum(values: Tensor) -> Tensor:

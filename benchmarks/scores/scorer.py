@@ -15,7 +15,7 @@ from benchmarks.scores.metric import Metric, SetMetric
 
 def quantise(image: Tensor) -> Tensor:
     """Clip to [0,1] and round to 8 bit (halves to even): multiples of 1/255 in the image's dtype. NaN stays NaN."""
-    return (image.clamp(0, 1) * 255).round() / 255
+    return image.clamp(0, 1).mul_(255).round_().div_(255)
 
 
 @dataclass(frozen=True)

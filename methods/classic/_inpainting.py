@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
+from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.observation import Observation
@@ -34,13 +35,20 @@ class Inpainting(Method):
 
     problems: ClassVar[tuple[Problem, ...]] = (INPAINTING,)
     decoupled: ClassVar[bool] = True
+    overshoots: ClassVar[bool] = False
+    """True if the fill is clipped to the range of the observed pixels of its channel."""
+
+    @property
+    def reach(self) -> int | None:
+        """How far from the hole, along either axis, observed pixels can matter to the fill; None, at any distance."""
+        return None
 
     @abstractmethod
     def fill(self, image: Floats, hole: Bools) -> Floats:
-        """Return the fill of one image.
+        """Return the fill of one image, before clipping.
 
         Args:
-            image: (H,W,C) in [0,1], 0 in the hole.
+            image: (H,W,C) in [0,1], 0 in the hole; a part of an image from `reach` before the hole to `reach` after.
             hole: (H,W), True where nothing was observed; neither empty nor the whole image.
 
         Returns:
@@ -57,10 +65,25 @@ class Inpainting(Method):
                 continue
             if inside.all():
                 raise ValueError(f"image {i} of the batch has no observed pixel: there is nothing to fill it from")
-            image = fidelity[i].detach().cpu().double().permute(1, 2, 0).contiguous().numpy()
-            filled = torch.from_numpy(self.fill(image, inside.cpu().numpy())).permute(2, 0, 1)
-            prior[i] = torch.where(inside, filled.to(fidelity), fidelity[i])
+            rows, columns = (around(inside.any(dim=1 - axis), self.reach) for axis in (0, 1))
+            near, part = inside[rows, columns], fidelity[i, :, rows, columns]
+            image = part.detach().cpu().double().permute(1, 2, 0).contiguous().numpy()
+            filled = torch.from_numpy(self.fill(image, near.cpu().numpy())).permute(2, 0, 1).to(fidelity)
+            if self.overshoots:
+                bounds = [torch.where(inside, end, fidelity[i]) for end in (torch.inf, -torch.inf)]
+                filled = torch.clamp(
+                    filled, bounds[0].amin((1, 2))[:, None, None], bounds[1].amax((1, 2))[:, None, None]
+                )
+            prior[i, :, rows, columns] = torch.where(near, filled, part)
         return Restoration.fused(fidelity, prior, hole.to(fidelity.dtype))
+
+
+def around(line: Tensor, reach: int | None) -> slice:
+    """Return the part of a line from `reach` before its first True to `reach` after its last one, or the whole."""
+    if reach is None:
+        return slice(None)
+    places = line.nonzero()
+    return slice(max(int(places[0]) - reach, 0), int(places[-1]) + reach + 1)
 
 
 def differences(height: int, width: int) -> tuple[sparse.csr_array, sparse.csr_array]:
@@ -87,6 +110,21 @@ def laplacian(height: int, width: int) -> sparse.csr_array:
     return sparse.csr_array(rows.T @ rows + columns.T @ columns)
 
 
+def laplacian_rows(rows: Bools) -> sparse.csr_array:
+    """Return the rows of `laplacian` of the pixels (H,W) that are True, (n, HW)."""
+    height, width = rows.shape
+    i, j = np.nonzero(rows)
+    # The neighbours of a pixel, above, left, right and below, and whether there are such.
+    steps = ((-1, 0), (0, -1), (0, 1), (1, 0))
+    there = np.stack([(i + a >= 0) & (i + a < height) & (j + b >= 0) & (j + b < width) for a, b in steps], axis=1)
+    there = np.insert(there, 2, True, axis=1)
+    columns = (i * width + j)[:, None] + np.array([-width, -1, 0, 1, width])
+    values = np.full(columns.shape, -1.0)
+    values[:, 2] = there.sum(axis=1) - 1
+    starts = np.concatenate([[0], there.sum(axis=1).cumsum()])
+    return sparse.csr_array((values[there], columns[there], starts), shape=(len(i), height * width))
+
+
 def factorise(matrix: sparse.sparray) -> SuperLU:
     """Factorise a symmetric positive definite matrix."""
     # Diagonal pivots are safe for a positive definite matrix and keep the fill-reducing order of AᵀA's half, A + Aᵀ.
@@ -99,9 +137,16 @@ def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools) -> Float
     """Return the image x that equals `image` outside the hole and satisfies (M x)_i = 0 at every i in the hole.
 
     For a symmetric psd M this is the minimiser of xᵀ M x with Dirichlet data. One factorisation serves all channels.
+
+    Args:
+        matrix: the rows of M of the pixels in the hole, in row-major order, or all rows.
+        image: (H,W,C).
+        hole: (H,W).
     """
     unknown = hole.ravel()
     values = image.reshape(unknown.size, -1).copy()
-    inside = matrix[unknown]
-    values[unknown] = factorise(inside[:, unknown]).solve(-(inside[:, ~unknown] @ values[~unknown]))
+    inside = matrix if matrix.shape[0] < unknown.size else matrix[unknown]
+    values[unknown] = 0
+    # What is known gives the right-hand side, since what is not is 0 so far.
+    values[unknown] = factorise(inside[:, unknown]).solve(-(inside @ values))
     return values.reshape(image.shape)

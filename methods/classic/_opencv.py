@@ -17,3 +17,12 @@ def inpaint_channels(image: Floats, hole: Bools, radius: float, algorithm: int) 
     channels = np.moveaxis(image.astype(np.float32), -1, 0)
     filled = [cv2.inpaint(np.ascontiguousarray(channel), mask, radius, algorithm) for channel in channels]
     return np.stack(filled, axis=-1).astype(np.float64)
+
+
+def opencv_reach(radius: float) -> int:
+    """Return how far from the hole, along either axis, `cv2.inpaint` looks.
+
+    Means are over `radius`, rounded, and gradients look one pixel further; distances from the boundary, which are known
+    as far as the means look, one more.
+    """
+    return max(1, round(radius)) + 3

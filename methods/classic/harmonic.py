@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian, solve_in_hole
+from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian_rows, solve_in_hole
 
 
 @dataclass(frozen=True)
@@ -25,5 +25,9 @@ class Harmonic(Inpainting):
         "T. F. Chan, J. Shen, Mathematical Models for Local Nontexture Inpaintings, SIAM J. Appl. Math., 2002"
     )
 
+    @property
+    def reach(self) -> int:
+        return 1
+
     def fill(self, image: Floats, hole: Bools) -> Floats:
-        return solve_in_hole(laplacian(*hole.shape), image, hole)
+        return solve_in_hole(laplacian_rows(hole), image, hole)

@@ -9,7 +9,7 @@ import cv2
 
 from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting
-from methods.classic._opencv import inpaint_channels
+from methods.classic._opencv import inpaint_channels, opencv_reach
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class NavierStokes(Inpainting):
     )
 
     radius: Annotated[float, Within(1, 100)] = 12
+
+    @property
+    def reach(self) -> int:
+        return opencv_reach(self.radius)
 
     def fill(self, image: Floats, hole: Bools) -> Floats:
         return inpaint_channels(image, hole, self.radius, cv2.INPAINT_NS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from bigprior.domains import Domain
-from bigprior.fusion import Restoration
+from bigprior.fusion import DeferredRestoration, Restoration
 from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._colour import change, opponent_matrix
+from methods.classic.kernels import WITHOUT, available, installed
 
 AXES = (-2, -1)
 MODE = "symmetric"
@@ -54,7 +55,7 @@ class Wavelets(Domain):
     def subbands(self) -> list[tuple[int, int]]:
         """The heights and widths of the subbands: the approximation, then three details per level."""
         length = pywt.Wavelet(self.wavelet).dec_len
-        size = (self.height + self._starts[-1], self.width + self._starts[-1])
+        size = (self.height + self.starts[-1], self.width + self.starts[-1])
         sizes = []
         for _ in range(self.levels):
             size = (pywt.dwt_coeff_len(size[0], length, MODE), pywt.dwt_coeff_len(size[1], length, MODE))
@@ -67,10 +68,14 @@ class Wavelets(Domain):
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates of an image (N,C,H,W)."""
+        return self.analysis_at(image, self.shifted)
+
+    def analysis_at(self, image: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
+        """Return the coordinates (N,len(shifts),C,K) of an image for some of the shifts, in pixels."""
         array = change(image, opponent_matrix(image.shape[1]).to(image)).cpu().numpy()
         shifted = []
-        last = self._starts[-1]
-        for a, b in product(self._starts, repeat=2):
+        last = self.starts[-1]
+        for a, b in shifts:
             margins = ((0, 0), (0, 0), (a, last - a), (b, last - b))
             shifted.append(np.pad(array, margins, mode="symmetric"))
         approximation, *details = pywt.wavedec2(np.stack(shifted, axis=1), self.wavelet, MODE, self.levels, AXES)
@@ -96,7 +101,13 @@ class Wavelets(Domain):
         return both[0] / both[1]
 
     @property
-    def _starts(self) -> range:
+    def shifted(self) -> list[tuple[int, int]]:
+        """The starts along both axes, in the order of the coordinates."""
+        return [(a, b) for a in self.starts for b in self.starts]
+
+    @property
+    def starts(self) -> range:
+        """Where the transform starts along an axis, in pixels."""
         return range(0, self.shifts * self.spacing, self.spacing)
 
     def _inverse(self, coefficients: Tensor, wavelet: Any) -> Tensor:
@@ -106,10 +117,7 @@ class Wavelets(Domain):
         ]
         details = [tuple(bands[i : i + 3]) for i in range(1, len(bands), 3)]
         images = pywt.waverec2([bands[0], *details], wavelet, MODE, AXES)
-        total = sum(
-            images[:, i, :, a : a + self.height, b : b + self.width]
-            for i, (a, b) in enumerate(product(self._starts, repeat=2))
-        )
+        total = sum(images[:, i, :, a : a + self.height, b : b + self.width] for i, (a, b) in enumerate(self.shifted))
         return torch.from_numpy(total / self.shifts**2).to(coefficients)
 
 
@@ -162,12 +170,54 @@ class WaveletShrinkage(Method):
         largest = pywt.dwt_max_level(min(y.shape[-2:]), pywt.Wavelet(self.wavelet).dec_len)
         levels = min(self.levels, max(1, largest))
         domain = Wavelets(y.shape[1], y.shape[2], y.shape[3], self.wavelet, levels, self.shifts, self.spacing)
+        variance = noise_level(observation).square()
+        if available(y):
+            return Shrunk(_compiled(y, variance, domain), domain, y, variance)
         coefficients = domain.analysis(y)
-        variance = noise_level(observation).square()[:, None, None, None]
-        phi = torch.zeros_like(coefficients)
-        for band, out in list(zip(domain.split(coefficients), domain.split(phi), strict=True))[1:]:
-            out.copy_(bayes_shrink_reliance(band, variance))
+        phi = band_reliance(domain, coefficients, variance)
         return Restoration.fused(coefficients, coefficients.new_zeros(1, 1, 1, 1), phi, domain)
+
+    def remarks(self) -> tuple[str, ...]:
+        return () if installed() else (WITHOUT,)
+
+
+def _compiled(y: Tensor, variance: Tensor, domain: Wavelets) -> Tensor:
+    from methods.classic.kernels.wavelet import denoised
+
+    matrix = opponent_matrix(y.shape[1]).to(y)
+    planes = change(y, matrix).reshape(-1, *y.shape[-2:]).contiguous().numpy()
+    out = denoised(
+        planes, variance.double().repeat_interleave(y.shape[1]).numpy(), pywt.Wavelet(domain.wavelet).filter_bank,
+        domain.levels, np.array(domain.starts),
+    )  # fmt: skip
+    return change(torch.from_numpy(out).reshape(y.shape), matrix.T)
+
+
+class Shrunk(DeferredRestoration):
+    """A restoration of y (N,C,H,W) with noise of variance σ² (N); f and φ are S² times as large as the image."""
+
+    def __init__(self, image: Tensor, domain: Wavelets, y: Tensor, variance: Tensor) -> None:
+        def phi() -> Tensor:
+            return band_reliance(domain, self.fidelity, variance)
+
+        super().__init__(image, lambda: domain.analysis(y), y.new_zeros(1, 1, 1, 1), phi, domain)
+        vars(self).update(_y=y, _variance=variance)
+
+    def phi_mean(self) -> Tensor:
+        """Return the mean reliance (N,), shift by shift: each has as many coefficients."""
+        domain, y, variance = (vars(self)[name] for name in ("domain", "_y", "_variance"))
+        means = [
+            domain.mean(band_reliance(domain, domain.analysis_at(y, [shift]), variance)) for shift in domain.shifted
+        ]
+        return torch.stack(means).mean(dim=0)
+
+
+def band_reliance(domain: Wavelets, coefficients: Tensor, variance: Tensor) -> Tensor:
+    """Return φ (N,S²,C,K) of coefficients with noise of variance σ² (N): 0 for the approximation."""
+    phi = torch.zeros_like(coefficients)
+    for band, out in list(zip(domain.split(coefficients), domain.split(phi), strict=True))[1:]:
+        out.copy_(bayes_shrink_reliance(band, variance[:, None, None, None]))
+    return phi
 
 
 def bayes_shrink_reliance(band: Tensor, variance: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from benchmarks.scores.scorer import Scorer, quantise
 from bigprior import imagenet_features
 from datasets.catalog import METRICS, PLUGIN_FOLDERS
 from datasets.errors import SuiteError
+from methods.classic.kernels import available
 
 SIZES = [(1, 33, 47), (3, 33, 47), (3, 64, 40), (1, 31, 31)]
 PERFECT = {
@@ -549,3 +550,43 @@ def test_lpips_does_not_import_the_package() -> None:
 def test_pinned(protocol: str, name: str, expected: float) -> None:
     clean = picture(3, 48, 56)
     assert score(name, clean, damaged(clean, 0.2), hole(48, 56), protocol) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("psnr", "psnr[crop=3]", "psnr[channel=y]", "psnr_hole", "ssim", "ssim[crop=3]", "ssim[window=uniform]"),
+        *("ssim[channel=y]", "ssim_hole"),
+    ],
+)
+@pytest.mark.parametrize("size", [(40, 33), (17, 21)])
+def test_compiled_metrics_are_those_of_the_tensors(
+    spec: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    random = torch.Generator().manual_seed(0)
+    for channels, dtype in ((3, torch.float32), (1, torch.float64)):
+        clean = torch.rand(2, channels, *size, generator=random)
+        image, mask = clean + 0.1 * torch.randn(clean.shape, generator=random), torch.ones(2, 1, *size)
+        mask[..., 6:8, 6:11] = 0
+        values = []
+        for there in (True, False):
+            for module in ("psnr", "ssim"):
+                found = available if there else lambda *_: False
+                monkeypatch.setattr(f"benchmarks.scores.metrics.{module}.available", found)
+            scorer = Scorer([get_protocol("standard").measure(spec)], dtype=dtype)
+            (value,) = scorer.score(scorer.prepare(clean, mask), image).values()
+            values.append(value)
+        assert torch.isfinite(values[0]).all()
+        torch.testing.assert_close(*values, rtol=1e-13, atol=0)
+        if spec.startswith("psnr"):
+            assert torch.equal(*values), "sums of whole numbers are exact"
+
+
+@pytest.mark.parametrize("spec", ["psnr", "ssim"])
+def test_compiled_metrics_pass_on_what_is_no_number(spec: str) -> None:
+    scorer = Scorer([get_protocol("standard").measure(spec)])
+    image = torch.rand(1, 3, 20, 20)
+    prepared = scorer.prepare(image, torch.ones(1, 1, 20, 20))
+    image[0, 1, 3, 4] = torch.nan
+    assert torch.isnan(scorer.score(prepared, image)[spec]).all()

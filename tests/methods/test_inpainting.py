@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from scipy.optimize import minimize
 from skimage import data
+from skimage.restoration import inpaint_biharmonic
 from torch import Tensor
 
 from datasets.dataset import get_dataset
@@ -16,14 +18,16 @@ from datasets.observation import Observation
 from datasets.operators import Masking
 from datasets.task import Key
 from datasets.tasks.inpaint_center import InpaintCenter
-from methods.classic._inpainting import Bools, Floats, Inpainting, differences, laplacian
+from methods.classic import exemplar
+from methods.classic._inpainting import Bools, Floats, Inpainting, differences, laplacian, laplacian_rows
+from methods.classic._opencv import inpaint_channels
 from methods.classic.biharmonic import Biharmonic
 from methods.classic.exemplar import Exemplar, enlarged, halved, search, targets, vote
 from methods.classic.harmonic import Harmonic
 from methods.classic.navier_stokes import NavierStokes
 from methods.classic.ring_mean import RingMean
 from methods.classic.telea import Telea
-from methods.classic.tv_inpaint import TVInpaint
+from methods.classic.tv_inpaint import TVInpaint, touched_differences
 
 FILLS = [RingMean(), Harmonic(), Biharmonic(), TVInpaint(), Telea(), NavierStokes(), Exemplar()]
 each_fill = pytest.mark.parametrize("method", FILLS, ids=lambda method: method.name)
@@ -198,7 +202,69 @@ def test_biharmonic_minimises_the_laplacian(kind: str) -> None:
     reference = dense_least_squares(dense_laplacian(13, 17), image, hole)
     observed = image[~hole]
     reference[hole] = reference[hole].clip(observed.min(axis=0), observed.max(axis=0))
-    np.testing.assert_allclose(Biharmonic().fill(image * ~hole[..., None], hole), reference, atol=1e-7)
+    filled = Biharmonic().restore(observe(image, hole, torch.float64)).image[0].permute(1, 2, 0)
+    np.testing.assert_allclose(filled, reference, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", holes(41, 33))
+def test_biharmonic_equals_scikit_image(kind: str) -> None:
+    image, hole = photograph(41, 33), holes(41, 33)[kind]
+    ours = Biharmonic().restore(observe(image, hole, torch.float64)).image[0].permute(1, 2, 0)
+    np.testing.assert_allclose(ours, inpaint_biharmonic(image * ~hole[..., None], hole, channel_axis=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method", [Harmonic(), Biharmonic(), Telea(2), NavierStokes(2)], ids=lambda method: method.name
+)
+def test_what_is_far_from_the_hole_does_not_matter(method: Inpainting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part around the hole gives the same fill as the whole image."""
+    seen = []
+    for kind in ("inside", "corner", "scattered"):
+        image, hole = photograph(50, 61), holes(50, 61)[kind]
+        near = method.restore(observe(image, hole)).image
+        with monkeypatch.context() as patch:
+            patch.setattr(type(method), "reach", property(lambda _: None))
+            torch.testing.assert_close(near, method.restore(observe(image, hole)).image, rtol=0, atol=1e-6)
+            patch.setattr(type(method), "fill", lambda _, part, hole: seen.append(hole.shape) or part)
+            method.restore(observe(image, hole))
+        with monkeypatch.context() as patch:
+            patch.setattr(type(method), "fill", lambda _, part, hole: seen.append(hole.shape) or part)
+            method.restore(observe(image, hole))
+    assert seen[0] == (50, 61)
+    assert seen[1][0] < 50
+    assert seen[1][1] < 61
+
+
+def test_laplacian_rows_are_those_of_the_laplacian() -> None:
+    for hole in holes(13, 17).values():
+        assert abs(laplacian_rows(hole) - laplacian(13, 17)[hole.ravel()]).max() == 0
+
+
+@pytest.mark.parametrize("kind", ["inside", "border", "corner", "scattered"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_compiled_telea_is_opencv(kind: str, channels: int) -> None:
+    pytest.importorskip("numba")
+    for size, radius in (((61, 75), 12), ((33, 18), 3.4), ((9, 7), 1)):
+        image, hole = photograph(*size, channels) * 255, holes(*size)[kind]
+        image = image * ~hole[..., None]
+        opencv = inpaint_channels(image, hole, radius, cv2.INPAINT_TELEA)
+        difference = (Telea(radius).fill(image / 255, hole) * 255 - opencv)[hole]
+        assert np.sqrt((difference**2).mean()) < 0.02
+
+
+def test_telea_without_numba_or_on_two_rows_is_opencv_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, hole = photograph(20, 24), holes(20, 24)["inside"]
+
+    def check(rows: slice) -> None:
+        part, gap = (image * ~hole[..., None])[rows], hole[rows]
+        assert gap.any()
+        assert np.array_equal(Telea().fill(part, gap), inpaint_channels(part * 255, gap, 12, cv2.INPAINT_TELEA) / 255)
+
+    check(slice(8, 10))
+    assert not Telea().remarks()
+    monkeypatch.setattr("methods.classic.telea.installed", lambda: False)
+    check(slice(None))
+    assert Telea().remarks()
 
 
 def total_variation(x: Tensor, epsilon: float) -> Tensor:
@@ -278,13 +344,40 @@ def test_exemplar_continues_a_periodic_texture(channels: int) -> None:
     assert np.abs(Harmonic().fill(texture * ~hole[..., None], hole) - texture).max() > 0.3
 
 
+@pytest.mark.parametrize("name", holes(13, 17))
+def test_tv_terms_are_those_that_the_hole_touches(name: str) -> None:
+    hole = holes(13, 17)[name]
+    near = ndimage.binary_dilation(hole, np.ones((3, 3), dtype=bool))
+    every = [d.toarray() for d in differences(13, 17)]
+    touched = (abs(every[0]) + abs(every[1]))[:, hole.ravel()].sum(axis=1) > 0
+    for found, whole in zip(touched_differences(hole, near), every, strict=True):
+        assert not whole[touched][:, ~near.ravel()].any(), "no pixel is forgotten"
+        np.testing.assert_array_equal(found.toarray(), whole[touched][:, near.ravel()])
+
+
 def test_exemplar_search_is_exhaustive() -> None:
     random = np.random.RandomState(3)
     query, database = (random.rand(n, 5).astype(np.float32) for n in (300, 700))
     squared = ((query[:, None].astype(float) - database[None]) ** 2).sum(axis=2)
-    nearest, distance = search(query, database)
-    assert np.array_equal(nearest, squared.argmin(axis=1))
-    np.testing.assert_allclose(distance, squared.min(axis=1), rtol=1e-5)
+    for databases in ([database], [database[:1], database[1:333], database[333:]]):
+        nearest, distance = search(query, databases)
+        assert np.array_equal(nearest, squared.argmin(axis=1))
+        np.testing.assert_allclose(distance, squared.min(axis=1), rtol=1e-5)
+
+
+def test_exemplar_search_takes_the_first_among_equals() -> None:
+    query = np.zeros((2, 3), dtype=np.float32)
+    database = np.ones((4, 3), dtype=np.float32)
+    assert search(query, [database[:2], database[2:]])[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["inside", "corner"])
+def test_exemplar_in_blocks_of_patches(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patches described a few at a time make the image that all at once make."""
+    image, hole = np.random.RandomState(6).rand(31, 43, 3), holes(31, 43)[name]
+    whole = Exemplar().fill(image * ~hole[..., None], hole)
+    monkeypatch.setattr(exemplar, "BLOCK", 100)
+    np.testing.assert_allclose(Exemplar().fill(image * ~hole[..., None], hole), whole, atol=1e-6)
 
 
 def test_exemplar_vote_by_brute_force() -> None:

@@ -128,3 +128,44 @@ def test_levels_of_noise_do_not_mix_in_a_batch() -> None:
     assert float(restoration.phi[0].max()) == 0
     alone = WaveletShrinkage().restore(observe(y[1:], 0.1)).image[0]
     torch.testing.assert_close(restoration.image[1], alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wavelet", "levels", "spacing"), [("sym4", 5, 5), ("haar", 2, 1), ("db3", 3, 2), ("sym8", 1, 7)]
+)
+@pytest.mark.parametrize("size", [(64, 64), (33, 18), (9, 7)])
+def test_compiled_equals_tensors(
+    wavelet: str, levels: int, spacing: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one batch no noise, some noise, and a σ under which whole bands vanish."""
+    pytest.importorskip("numba")
+    method = WaveletShrinkage(wavelet, levels, shifts=3, spacing=spacing)
+    for channels, dtype, tolerance in ((3, torch.float64, 1e-12), (1, torch.float32, 2e-6)):
+        observation = observe(torch.cat([noisy(channels, *size, 0.1, dtype)] * 3), 0.0, 0.1, 5.0)
+        compiled = method.restore(observation)
+        with monkeypatch.context() as patch:
+            patch.setattr("methods.classic.wavelet.available", lambda *_: False)
+            tensors = method.restore(observation)
+        torch.testing.assert_close(compiled.image, tensors.image, rtol=0, atol=tolerance)
+        torch.testing.assert_close(compiled.image, compiled.recompose(), rtol=0, atol=tolerance)
+        torch.testing.assert_close(compiled.phi, tensors.phi)
+        torch.testing.assert_close(compiled.phi_mean(), tensors.phi_mean())
+
+
+def test_nothing_but_the_image_is_made_until_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Wavelets, "analysis_at", refuse)
+    restoration = WaveletShrinkage().restore(observe(noisy(1, 32, 32, 0.1), 0.1))
+    assert restoration.decoupled
+    with pytest.raises(AssertionError):
+        restoration.recompose()
+
+
+def test_says_that_it_is_slow_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (True, False):
+        monkeypatch.setattr("methods.classic.wavelet.installed", lambda there=there: there)
+        assert bool(WaveletShrinkage().remarks()) is not there

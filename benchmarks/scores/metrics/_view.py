@@ -21,9 +21,14 @@ def viewed(image: Tensor, channel: Channel, crop: int) -> Tensor:
         channel: `rgb`, all channels as they are; `y`, luma.
         crop: pixels cut off at each border; what is left may be empty.
     """
+    inside = levels(cropped(image, crop))
+    return luma(inside) if channel == "y" else inside
+
+
+def cropped(image: Tensor, crop: int) -> Tensor:
+    """Return an image without `crop` pixels at each border, a view; it may be empty."""
     height, width = image.shape[-2:]
-    inside = image[..., crop : max(crop, height - crop), crop : max(crop, width - crop)]
-    return luma(levels(inside)) if channel == "y" else levels(inside)
+    return image[..., crop : max(crop, height - crop), crop : max(crop, width - crop)]
 
 
 def luma(rgb: Tensor) -> Tensor:

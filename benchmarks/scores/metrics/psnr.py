@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from benchmarks.scores.metric import Metric, image_mean
-from benchmarks.scores.metrics._view import MOST_CROPPED, Channel, channel_word, viewed
+from benchmarks.scores.metric import Metric, image_mean, levels
+from benchmarks.scores.metrics._view import MOST_CROPPED, Channel, channel_word, cropped, viewed
 from datasets.spec import Within, check_ranges
+from methods.classic.kernels import available
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,26 @@ class PSNR(Metric):
         return f"psnr|{channel_word(self.channel)}|u8|crop{self.crop}"
 
     def prepare(self, reference: Tensor, mask: Tensor) -> Tensor:
-        return viewed(reference, self.channel, self.crop)
+        # Luma is worth computing once; channels as they are cost less than to keep them beside the reference.
+        return viewed(reference, self.channel, self.crop) if self.channel == "y" else cropped(reference, self.crop)
 
     def score(self, prepared: Tensor, image: Tensor) -> Tensor:
         if not prepared.numel():
             return image.new_full((len(image),), torch.nan, dtype=torch.float64)
-        return decibel(image_mean((viewed(image, self.channel, self.crop) - prepared).square()))
+        if self.channel == "y":
+            return decibel(image_mean((viewed(image, self.channel, self.crop) - prepared).square()))
+        inside = cropped(image, self.crop)
+        if available(prepared, inside):
+            return decibel(_compiled_mean(prepared, inside))
+        return decibel(image_mean((levels(inside) - levels(prepared)).square()))
+
+
+def _compiled_mean(reference: Tensor, image: Tensor) -> Tensor:
+    """Return the mean squared difference (N,) of the levels of images (N,C,H,W)."""
+    from benchmarks.scores.kernels import squared_error
+
+    pairs = zip(reference.flatten(1).numpy(), image.flatten(1).numpy(), strict=True)
+    return torch.tensor([squared_error(*pair) for pair in pairs], dtype=torch.float64) / image[0].numel()
 
 
 def decibel(mse: Tensor) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.scores.metric import Metric, image_mean
 from benchmarks.scores.metrics._view import MOST_CROPPED, Channel, channel_word, viewed
 from datasets.spec import Within, check_ranges
+from methods.classic.kernels import available
 
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
@@ -57,7 +60,7 @@ WINDOWS: dict[WindowName, Window] = {
 
 
 class Moments(NamedTuple):
-    """The reference with its local mean and variance, all (N,C,...), float64."""
+    """The reference's levels with their local means and variances, all (N,C,...), the moments float64."""
 
     levels: Tensor
     mean: Tensor
@@ -116,13 +119,35 @@ def moments(reference: Tensor, window: Window) -> Moments | None:
     """Return the local moments of a reference given as 8-bit levels, or None if it is smaller than the window."""
     if min(reference.shape[-2:]) < len(window.weights):
         return None
+    if available(reference):
+        return _compiled_moments(reference, window)
     y = reference.double()
     mean, square = window.mean(torch.stack([y, y * y]))
     return Moments(y, mean, square.sub_(mean * mean).mul_(window.covariance_factor))
 
 
+def _compiled_moments(reference: Tensor, window: Window) -> Moments:
+    from benchmarks.scores import kernels
+
+    *outer, height, width = reference.shape
+    shape = (*outer, height - 2 * window.radius, width - 2 * window.radius)
+    found = Moments(reference, reference.new_empty(shape, dtype=torch.float64),
+                    reference.new_empty(shape, dtype=torch.float64))  # fmt: skip
+    y, mean, variance = map(_planes, found)
+    kernels.moments(y, np.array(window.weights), window.covariance_factor, mean, variance)
+    return found
+
+
+def _planes(image: Tensor) -> NDArray[Any]:
+    """Return an image (N,C,H,W) as planes (NC,H,W), the same memory if they lie one after the other."""
+    planes: NDArray[Any] = image.reshape(-1, *image.shape[-2:]).contiguous().numpy()
+    return planes
+
+
 def ssim_map(reference: Moments, image: Tensor, window: Window) -> Tensor:
     """Return the local similarity (N,C,H − 2r,W − 2r) of an image given as 8-bit levels."""
+    if available(image, *reference):
+        return _compiled_map(reference, image, window)
     y, mean_y, variance_y = reference
     x = image.double()
     mean_x, variance_x, covariance = window.mean(torch.stack([x, x * x, x * y]))
@@ -133,3 +158,13 @@ def ssim_map(reference: Moments, image: Tensor, window: Window) -> Tensor:
     bottom = mean_xx.addcmul_(mean_y, mean_y).add_(C1).mul_(variance_x.add_(variance_y).add_(C2))
     similarity: Tensor = top.div_(bottom)
     return similarity
+
+
+def _compiled_map(reference: Moments, image: Tensor, window: Window) -> Tensor:
+    from benchmarks.scores import kernels
+
+    out = torch.empty_like(reference.mean)
+    y, mean, variance = map(_planes, reference)
+    weights, factor = np.array(window.weights), window.covariance_factor
+    kernels.similarities(_planes(image), y, mean, variance, weights, factor, C1, C2, _planes(out))
+    return out
