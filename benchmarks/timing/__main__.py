@@ -1,4 +1,7 @@
-"""Read timings: `python -m benchmarks.timing compare BASELINE.json NEW.json` and `... table FILE.json`."""
+"""Timings: `python -m benchmarks time compare BASELINE.json NEW.json`, `… table FILE.json`, and `… peers`.
+
+`peers` races rows and metrics with other people's code for the same thing (`benchmarks/timing/peers/`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from datasets.cli import console, guarded
 from datasets.errors import SuiteError
 
 TOLERANCE = 1.5
+ROUNDS = 7
+"""Of a race."""
 OUT = Path("results") / "timing"
+PEERS = OUT / "peers"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     table = verbs.add_parser("table", help="write timing.csv, timing.md and timing.png")
     table.add_argument("file", type=Path)
     table.add_argument("--out", type=Path, default=OUT, help=f"folder (default: {OUT})")
+    peers = verbs.add_parser("peers", help="race rows and metrics with other code for the same thing")
+    peers.add_argument("--only", default="", metavar="NAMES", help="races, with commas (default: all)")
+    peers.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each pair at most, slow ones less ({ROUNDS})")
+    peers.add_argument("--tables", action="store_true", help="measure nothing: the table and figure of what is there")
+    peers.add_argument("--out", type=Path, default=PEERS, help=f"folder (default: {PEERS})")
     return p
 
 
@@ -65,11 +76,41 @@ def compare(baseline: Path, new: Path, tolerance: float) -> int:
     return 1 if slower else 0
 
 
+def race(arguments: argparse.Namespace) -> int:
+    """Race, and write the table and the figure. Returns 0.
+
+    Raises:
+        SuiteError: a race is unknown, the rounds are no number over 0, or the folder cannot be read or written.
+    """
+    if arguments.rounds < 1:
+        raise SuiteError(f"--rounds {arguments.rounds} is out of range: give 1 or more.")
+    from benchmarks.timing.peers.alone import alone
+
+    with alone():
+        from benchmarks.timing.peers import outputs
+        from benchmarks.timing.peers.found import chosen
+        from benchmarks.timing.peers.runner import run
+
+        if not arguments.tables:
+            names = [name.strip() for name in arguments.only.split(",") if name.strip()]
+            races, here = chosen(names), outputs.Facts.here()
+            beside = arguments.out if names else None
+            if beside is not None:
+                outputs.check_same(beside, here)
+            for raced in run(races, arguments.rounds):
+                outputs.save(*outputs.collected(raced, here, beside), arguments.out)
+        for path in outputs.write(arguments.out):
+            print(path)
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     arguments = parser().parse_args(argv)
     if arguments.verb == "compare":
         return compare(arguments.baseline, arguments.new, arguments.tolerance)
+    if arguments.verb == "peers":
+        return race(arguments)
     from benchmarks.timing.table import write  # only now: it takes long to load
 
     for path in write(load(arguments.file), arguments.out):

@@ -14,9 +14,10 @@ from skimage import data
 
 from benchmarks.folder.facts import Counts, Facts, RowFacts
 from benchmarks.folder.records import Record, frame
+from benchmarks.plan import Request
 from benchmarks.run import parser
 from benchmarks.scores.protocol import get_protocol
-from benchmarks.session import Request, requests, run
+from benchmarks.session import requests, run
 from benchmarks.setting import Setting
 from benchmarks.tables.summary import summarise
 from benchmarks.timing.case import time_case

@@ -1,0 +1,1 @@
+"""One file per row or metric, each with a tuple `RACES`."""
