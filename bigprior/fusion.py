@@ -100,12 +100,12 @@ class DeferredRestoration(Restoration):
         self.__dict__.update(parts)
 
     @cached_property
-    def fidelity(self) -> Tensor:  # type: ignore[override]
+    def fidelity(self) -> Tensor:
         made: Tensor = self.__dict__["_fidelity"]()
         return made
 
     @cached_property
-    def phi(self) -> Tensor:  # type: ignore[override]
+    def phi(self) -> Tensor:
         made: Tensor = self.__dict__["_phi"]()
         return made
 

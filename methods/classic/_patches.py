@@ -1,4 +1,4 @@
-"""Groups of similar patches: their transforms, how they are found, and what they give back to the image."""
+"""Groups of similar patches: their transforms, and what they give back to the image."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from methods.classic._colour import change, opponent_matrix
 
 PATCH = 8
 """Side of the patches."""
-TILE = 8
-"""Reference patches a side that are matched at once, by one matrix product."""
 CPU_CHUNK, GPU_CHUNK = 2**17, 2**25
 """Numbers worked on at once: on a CPU they stay in the second-level cache, a GPU wants few launches."""
 
@@ -56,17 +54,24 @@ def biorthogonal_matrix(n: int) -> Tensor:
     return matrix / matrix.norm(dim=1, keepdim=True)
 
 
+def kaiser(beta: float) -> Tensor:
+    """Return the Kaiser window (8) on a side of a patch, float64."""
+    return torch.kaiser_window(PATCH, periodic=False, beta=beta, dtype=torch.float64)
+
+
 @dataclass(frozen=True)
 class Patches:
     """The P = (H−7)(W−7) overlapping patches of one channel (H,W), as rows of 64 transform coefficients.
 
     Attributes:
         size: (H,W).
+        transform: (8,8) along a side of a patch, one basis vector per row, float64.
         forward, backward: (64,64), the transform of a patch and its inverse.
         window: (64,), the weight of a pixel in its patch where patches overlap.
     """
 
     size: tuple[int, int]
+    transform: Tensor
     forward: Tensor
     backward: Tensor
     window: Tensor
@@ -74,9 +79,11 @@ class Patches:
     @classmethod
     def of(cls, y: Tensor, transform: Tensor, beta: float) -> Patches:
         """Describe the patches of images like y (N,C,H,W): a separable transform (8,8) and a Kaiser window."""
-        window = torch.kaiser_window(PATCH, periodic=False, beta=beta, dtype=torch.float64)
+        window = kaiser(beta)
         forward, backward = (torch.kron(t, t).to(y) for t in (transform, torch.linalg.inv(transform)))
-        return cls((y.shape[-2], y.shape[-1]), forward, backward, torch.outer(window, window).flatten().to(y))
+        return cls(
+            (y.shape[-2], y.shape[-1]), transform, forward, backward, torch.outer(window, window).flatten().to(y)
+        )
 
     @property
     def places(self) -> tuple[int, int]:
@@ -145,7 +152,7 @@ class PatchGroups(Domain):
 
     Attributes:
         patches: size, DCT and κ.
-        positions: (N,K,G), numbers of the patches.
+        positions: (N,K,G) int32 or int64, numbers of the patches.
         weights: (N,C,G), w_i > 0.
     """
 
@@ -163,8 +170,11 @@ class PatchGroups(Domain):
 
     def analysis(self, image: Tensor) -> Tensor:
         """Return the coordinates (N,C,K,G,64) of an image (N,C,H,W)."""
-        opponents = change(image, self.colour)
-        coefficients = image.new_empty(*image.shape[:2], *self.positions.shape[1:], PATCH**2)
+        return self.of_opponents(change(image, self.colour))
+
+    def of_opponents(self, opponents: Tensor) -> Tensor:
+        """Return the coordinates (N,C,K,G,64) of an image in opponent colours (N,C,H,W)."""
+        coefficients = opponents.new_empty(*opponents.shape[:2], *self.positions.shape[1:], PATCH**2)
         for opponent, positions, out in zip(opponents, self.positions, coefficients, strict=True):
             for c, channel in enumerate(opponent):
                 table = self.patches.analysis(channel)
@@ -198,67 +208,3 @@ class PatchGroups(Domain):
                     scatter(table, positions[:, part], haar, c[:, part], weights[part])
                 channels.append(self.patches.mean(table, positions, weights, squared))
         return torch.stack(channels).unflatten(0, self.weights.shape[:2])
-
-
-def _reference_grid(extent: int, step: int) -> Tensor:
-    """Spread reference patches evenly over 0..extent−1, both ends included, no further apart than `step`.
-
-    Returns:
-        (tiles, references per tile), at most TILE in each.
-    """
-    least = math.ceil((extent - 1) / step) + 1
-    tiles = math.ceil(least / TILE)
-    # Equal tiles; they need a few more references than the least, of which a tiny image may have no room.
-    side = min(math.ceil(least / tiles), extent // tiles)
-    return torch.linspace(0, extent - 1, tiles * side, dtype=torch.float64).round().long().view(tiles, side)
-
-
-def _search_window(references: Tensor, extent: int, window: int) -> Tensor:
-    """Return the candidates (tiles, S) along one axis: at least `window` around each reference, clamped to the axis."""
-    span = int((references[:, -1] - references[:, 0]).max()) + window
-    start = (references[:, 0] - window // 2).clamp(0, max(extent - span, 0))
-    return start[:, None] + torch.arange(min(span, extent), device=references.device)
-
-
-def match_patches(table: Tensor, places: tuple[int, int], step: int, window: int, k: int) -> Tensor:
-    """Return the k nearest patches of each reference patch in Euclidean distance, nearest first.
-
-    Args:
-        table: (P,D) patches in an orthonormal basis, row by row.
-        places: rows and columns of patches.
-        step: distance of the reference patches.
-        window: side of the square in which a reference is compared with all patches. References are matched in
-            tiles that share their candidates, so each sees at least this square (where the image is as large).
-        k: how many; the reference is the first.
-
-    Returns:
-        (k,G) numbers of patches.
-    """
-    rows, columns = (_reference_grid(extent, step).to(table.device) for extent in places)
-    candidate_rows, candidate_columns = (
-        _search_window(axis, extent, window) for axis, extent in zip((rows, columns), places, strict=True)
-    )
-
-    def pairs(i: Tensor, j: Tensor, stride: int) -> Tensor:
-        return (i[:, None, :, None] * stride + j[None, :, None, :]).flatten(2).flatten(0, 1)
-
-    references = pairs(rows, columns, places[1])
-    candidates = pairs(candidate_rows, candidate_columns, places[1])
-    own = pairs(
-        rows - candidate_rows[:, :1], columns - candidate_columns[:, :1], candidate_columns.shape[1]
-    )  # where in its list of candidates a reference is itself
-
-    table = table - table.mean(dim=0)  # distances stay, and lose less to rounding
-    half = torch.linalg.vecdot(table, table) / 2
-    numbers = CPU_CHUNK if table.device.type == "cpu" else GPU_CHUNK
-    tiles = max(1, numbers // candidates.shape[1] // PATCH**2)
-    found = []
-    for begin in range(0, len(references), tiles):
-        part = slice(begin, begin + tiles)
-        patches = table[candidates[part]]
-        # ‖p − q‖²/2 up to ‖p‖²/2, which does not change the order.
-        distance = torch.baddbmm(half[candidates[part]].unsqueeze(1), table[references[part]], patches.mT, alpha=-1)
-        distance.scatter_(2, own[part].unsqueeze(2), -math.inf)
-        nearest = distance.topk(k, dim=2, largest=False).indices
-        found.append(candidates[part].unsqueeze(1).expand(-1, nearest.shape[1], -1).gather(2, nearest).flatten(0, 1))
-    return torch.cat(found).T.contiguous()

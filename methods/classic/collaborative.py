@@ -6,19 +6,19 @@ Collaborative Filtering", IEEE Transactions on Image Processing 16(8), 2007.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from bigprior.fusion import Restoration, fuse
+from bigprior.fusion import DeferredRestoration, Restoration
 from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
 from methods.classic._colour import change, opponent_matrix
+from methods.classic._matching import fewest_candidates, match_patches, reach, reference_grid
 from methods.classic._patches import (
     PATCH,
     Patches,
@@ -28,9 +28,10 @@ from methods.classic._patches import (
     dct_matrix,
     gather,
     haar_matrix,
-    match_patches,
+    kaiser,
     scatter,
 )
+from methods.classic.kernels import WITHOUT, available, installed
 
 Step = Annotated[int, Within(1, PATCH)]  # a larger one leaves pixels in no group
 Window = Annotated[int, Within(1, 127)]
@@ -39,32 +40,33 @@ Group = Annotated[int, Within(1, 256)]
 
 @dataclass(frozen=True)
 class CollaborativeWiener(Method):
-    """BM3D on tensors: f = T y, g = 0 and φ = σ²/(|T p|² + σ²), where T groups patches and p is a first estimate.
+    """BM3D with its φ: f = T y, g = 0 and φ = σ²/(|T p|² + σ²), where T groups patches and p is a first estimate.
 
     Patches are 8×8 and matched in luma, with T from the DCT and the Haar transform (`PatchGroups`). The first
     estimate p is made in the same way with the bior1.5 wavelet for the DCT, groups matched in y, and coefficients
-    under λσ set to 0; the second groups are matched in p. A group weighs 1/max(‖1 − φ‖, 1), in the first stage with
+    under λσ set to 0; the second groups are matched in p. A group weighs 1/max(‖1 − φ‖², 1), in the first stage with
     1 for a kept and 0 for a removed coefficient in place of 1 − φ. σ may differ between the images of a batch; where
-    it is 0, φ is 0 and x̂ = y.
+    it is 0, φ is 0 and x̂ = y. f and φ, thousands of numbers per group, are made when they are asked for.
 
     Deviations from the paper: the transforms and the size of the patches are the same at every σ; nothing is
-    filtered before matching; groups have a fixed size, with no threshold on the distance; weights take the square
-    root; λ is larger in chroma; reference patches are spread evenly, 2 and 4 pixels apart (3 in the paper); the
-    first window is smaller (25 for 39 pixels) and the second group too (16 for 32).
+    filtered before matching; groups have a fixed size, with no threshold on the distance; λ is larger in chroma;
+    reference patches of the first stage are 2 pixels apart (3 in the paper); its window is smaller (25 for 39 pixels).
 
     Args:
         threshold, threshold_chroma: λ in luma (or gray) and in the two other opponent colours.
         step, step_wiener: distance of reference patches in the two stages, pixels.
         window, window_wiener: side of the search window, pixels.
-        group, group_wiener: patches in a group, powers of two; halved while an image has fewer patches.
+        group, group_wiener: patches in a group, powers of two; halved while a patch in a corner of the image has
+            fewer candidates.
         beta: of the Kaiser window on a patch.
 
     Raises:
-        ValueError: a group is no power of two or does not fit into its window, or a side of the image is under 8.
+        ValueError: a group is no power of two or has no room in a quarter of its window, or a side of the image is
+            under 8.
     """
 
     name: ClassVar[str] = "collaborative-wiener"
-    summary: ClassVar[str] = "BM3D on tensors: Wiener shrinkage of groups of similar patches, with its φ"
+    summary: ClassVar[str] = "BM3D: Wiener shrinkage of groups of similar patches, with its φ"
     citation: ClassVar[str] = (
         "K. Dabov et al., Image denoising by sparse 3-D transform-domain collaborative filtering, IEEE TIP 2007"
     )
@@ -76,90 +78,98 @@ class CollaborativeWiener(Method):
     threshold: Annotated[float, Within(0)] = 2.6
     threshold_chroma: Annotated[float, Within(0)] = 3.5
     step: Step = 2
-    step_wiener: Step = 4
+    step_wiener: Step = 3
     window: Window = 25
     window_wiener: Window = 39
     group: Group = 16
-    group_wiener: Group = 16
-    beta: Annotated[float, Within(0, 20)] = 1.5
+    group_wiener: Group = 32
+    beta: Annotated[float, Within(0, 20)] = 2.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for window, group in ((self.window, self.group), (self.window_wiener, self.group_wiener)):
             if group & (group - 1):
                 raise ValueError(f"groups must be powers of two, got {group}")
-            if window**2 < group:
-                raise ValueError(f"a window of {window}×{window} has no {group} patches")
+            if fewest_candidates((window, window), window) < group:
+                raise ValueError(f"in a corner of the image a window of {window}×{window} has no {group} patches")
+
+    def remarks(self) -> tuple[str, ...]:
+        return () if installed() else (WITHOUT,)
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y
         if min(y.shape[-2:]) < PATCH:
             raise ValueError(f"sides must be at least {PATCH}, got {tuple(y.shape[-2:])}")
-        wavelet = Patches.of(y, biorthogonal_matrix(PATCH), self.beta)
+        colour, levels = opponent_matrix(y.shape[1]).to(y), noise_level(observation).to(y)
+        opponents = change(y, colour)
         dct = Patches.of(y, dct_matrix(PATCH), self.beta)
-        colour = opponent_matrix(y.shape[1]).to(y)
-        filtered = []
         # One by one: a large image has hundreds of megabytes of coefficients.
-        for image, sigma in zip(change(y, colour), noise_level(observation).to(y), strict=True):
-            estimate = self._hard_threshold(wavelet, image, sigma)
-            filtered.append(self._wiener(dct, image, estimate, sigma))
-        opponents, positions, weights, fidelity, phi = (_stack(parts) for parts in zip(*filtered, strict=True))
-        return Restoration(
-            change(opponents, colour.T),
-            fidelity,
+        parts = [self._filtered(image, float(sigma), dct) for image, sigma in zip(opponents, levels, strict=True)]
+        image, estimate, positions, weights = (torch.stack(part) for part in zip(*parts, strict=True))
+        domain = PatchGroups(dct, positions, weights)
+        # At σ = 0 a coefficient of p may be 0 as well: φ is 0 even then.
+        variance, floor = levels.square()[:, None, None, None, None], torch.finfo(y.dtype).tiny
+        return DeferredRestoration(
+            change(image, colour.T),
+            lambda: domain.analysis(y),
             y.new_zeros(len(y), 1, 1, 1, 1),
-            phi,
-            PatchGroups(dct, positions, weights),
+            lambda: variance / domain.of_opponents(estimate).square_().add_(variance + floor),
+            domain,
         )
 
-    def _hard_threshold(self, patches: Patches, y: Tensor, sigma: Tensor) -> Tensor:
-        """Return p (C,H,W) from y (C,H,W), both in opponent colours."""
-        k = _group_size(self.group, patches)
-        haar = haar_matrix(k).to(y)
-        positions = match_patches(patches.pixels(y[0]), patches.places, self.step, self.window, k)
-        channels = []
-        for c, channel in enumerate(y):
-            threshold = sigma * (self.threshold_chroma if c else self.threshold)
-            table, total, weights = patches.analysis(channel), patches.zeros(), y.new_empty(positions.shape[1])
-            for part in chunks(positions):
-                coefficients = gather(table, positions[:, part], haar)
-                kept = (coefficients.abs() >= threshold).to(y.dtype)
-                weights[part] = kept.sum(dim=(0, 2)).clamp_(min=1).rsqrt_()
-                scatter(total, positions[:, part], haar, coefficients.mul_(kept), weights[part])
-            channels.append(patches.mean(total, positions, weights))
-        return torch.stack(channels)
+    def _filtered(self, y: Tensor, sigma: float, dct: Patches) -> tuple[Tensor, ...]:
+        """Return x̂ and p (C,H,W), and the positions (K,G) and weights (C,G) of the second groups, from y (C,H,W)."""
+        wavelet = Patches.of(y, biorthogonal_matrix(PATCH), self.beta)
+        thresholds = [sigma * (self.threshold_chroma if c else self.threshold) for c in range(len(y))]
+        positions = self._matched(y[0], self.step, self.window, self.group)
+        kept = [self._shrink(wavelet, (y[c],), thresholds[c], positions, self.step, self.window) for c in range(len(y))]
+        p = torch.stack([channel for channel, _ in kept])
+        positions = self._matched(p[0], self.step_wiener, self.window_wiener, self.group_wiener)
+        shrunk = [
+            self._shrink(dct, (y[c], p[c]), sigma**2, positions, self.step_wiener, self.window_wiener)
+            for c in range(len(y))
+        ]
+        image, weights = (torch.stack(part) for part in zip(*shrunk, strict=True))
+        return image, p, positions, weights
 
-    def _wiener(self, patches: Patches, y: Tensor, estimate: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
-        """Return x̂ (C,H,W), positions (K,G), weights (C,G), f and φ (C,K,G,64) from y and p (C,H,W)."""
-        k = _group_size(self.group_wiener, patches)
-        haar = haar_matrix(k).to(y)
-        positions = match_patches(patches.pixels(estimate[0]), patches.places, self.step_wiener, self.window_wiener, k)
-        weights = y.new_empty(len(y), positions.shape[1])
-        fidelity = y.new_empty(len(y), *positions.shape, PATCH**2)
-        phi = torch.empty_like(fidelity)
-        zero = y.new_zeros(())
-        # At σ = 0 a coefficient of p may be 0 as well: φ is 0 even then.
-        variance, floor = sigma.square(), torch.finfo(y.dtype).tiny
-        channels = []
-        for c in range(len(y)):
-            noisy, clean, total = patches.analysis(y[c]), patches.analysis(estimate[c]), patches.zeros()
-            for part in chunks(positions):
-                f = gather(noisy, positions[:, part], haar)
-                p = gather(clean, positions[:, part], haar)
-                reliance = variance / p.square_().add_(variance + floor)
-                weights[c, part] = (1 - reliance).square_().sum(dim=(0, 2)).clamp_(min=1).rsqrt_()
-                scatter(total, positions[:, part], haar, fuse(f, zero, reliance), weights[c, part])
-                fidelity[c, :, part], phi[c, :, part] = f, reliance
-            channels.append(patches.mean(total, positions, weights[c]))
-        return torch.stack(channels), positions, weights, fidelity, phi
+    def _matched(self, channel: Tensor, step: int, window: int, group: int) -> Tensor:
+        rows, columns = channel.shape
+        while group > fewest_candidates((rows - PATCH + 1, columns - PATCH + 1), window):
+            group //= 2
+        return match_patches(channel, step, window, group)
 
+    def _shrink(
+        self, patches: Patches, planes: tuple[Tensor, ...], level: float, positions: Tensor, step: int, window: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return a channel filtered (H,W) and the weights of its groups (G); see `filter_groups`."""
+        if not available(*planes):
+            return _shrink_on_tensors(patches, planes, level, positions)
+        from methods.classic.kernels.collaborative import filter_groups
 
-def _stack(parts: tuple[Tensor, ...]) -> Tensor:
-    # The coefficients of one large image are hundreds of megabytes: no second copy of them.
-    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
+        image, weights = filter_groups(
+            torch.stack(planes).detach().numpy(),
+            level,
+            positions.T.contiguous().numpy(),
+            reference_grid(patches.places[0], step).numpy(),
+            reach(window),
+            patches.transform.numpy(),
+            kaiser(self.beta).numpy(),
+        )
+        return torch.from_numpy(image), torch.from_numpy(weights)
 
 
-def _group_size(group: int, patches: Patches) -> int:
-    while group > math.prod(patches.places):
-        group //= 2
-    return group
+def _shrink_on_tensors(
+    patches: Patches, planes: tuple[Tensor, ...], level: float, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    haar = haar_matrix(len(positions)).to(planes[0])
+    tables, total = [patches.analysis(plane) for plane in planes], patches.zeros()
+    weights = total.new_empty(positions.shape[1])
+    for part in chunks(positions):
+        groups = [gather(table, positions[:, part], haar) for table in tables]
+        if len(groups) == 1:
+            keep = (groups[0].abs() >= level).to(total.dtype)
+        else:
+            keep = 1 - level / (groups[1].square() + (level + torch.finfo(total.dtype).tiny))
+        weights[part] = keep.square().sum(dim=(0, 2)).clamp_(min=1).reciprocal_()
+        scatter(total, positions[:, part], haar, groups[0] * keep, weights[part])
+    return patches.mean(total, positions, weights), weights

@@ -15,13 +15,17 @@ from bigprior.fusion import Restoration
 from datasets.dataset import get_dataset
 from datasets.observation import Observation
 from datasets.task import Key, get_task
+from methods.classic import _matching, collaborative
 from methods.classic._colour import opponent_matrix
-from methods.classic._patches import PatchGroups, biorthogonal_matrix, dct_matrix, haar_matrix, match_patches
+from methods.classic._matching import fewest_candidates, match_patches, reach, reference_grid
+from methods.classic._patches import PatchGroups, biorthogonal_matrix, dct_matrix, haar_matrix
 from methods.classic.bm3d_package import bm3d_package
 from methods.classic.collaborative import CollaborativeWiener
+from methods.classic.kernels import WITHOUT, installed
 
 SHAPES = [(1, 33, 47), (3, 33, 47), (1, 16, 16), (3, 16, 19)]
 BOUND = 0.15
+needs_numba = pytest.mark.skipif(not installed(), reason="no numba")
 
 
 @cache
@@ -144,30 +148,105 @@ def test_constant_phi_is_its_own_map(value: float) -> None:
     torch.testing.assert_close(pixel, torch.full((1, 1, 33, 47), value))
 
 
-def test_matches_are_the_nearest_patches() -> None:
+PATHS = [pytest.param(True, marks=needs_numba, id="compiled"), pytest.param(False, id="tensors")]
+
+
+@pytest.fixture
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Compute compiled, or on tensors."""
+    if not request.param:
+        for module in (_matching, collaborative):
+            monkeypatch.setattr(module, "available", lambda *_: False)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("path", PATHS, indirect=True)
+@pytest.mark.parametrize(("window", "step"), [(99, 3), (9, 4), (8, 1), (1, 8)])
+@pytest.mark.parametrize("size", [(21, 26), (8, 19), (8, 8), (40, 17)])
+def test_matches_are_the_nearest_patches_of_the_window(size: tuple[int, int], window: int, step: int) -> None:
+    """Found one by one, as the definition says."""
     generator = torch.Generator().manual_seed(5)
-    image = torch.rand(21, 26, generator=generator, dtype=torch.float64)
-    table = image.unfold(0, 8, 1).unfold(1, 8, 1).reshape(-1, 64)
-    found = match_patches(table, (14, 19), step=3, window=99, k=8)  # the window is the whole image
-    distances = torch.cdist(table[found[0]], table)
-    expected = distances.topk(8, largest=False).indices
-    assert torch.equal(found.T, expected)
-    covered = torch.zeros(14 + 7, 19 + 7)
-    for i, j in zip(found[0] // 19, found[0] % 19, strict=True):
+    image = torch.rand(size, generator=generator, dtype=torch.float64)
+    patches = image.unfold(0, 8, 1).unfold(1, 8, 1).flatten(2)
+    height, width = patches.shape[:2]
+    k = min(8, fewest_candidates((height, width), window))
+    found = match_patches(image, step, window, k)
+    before, after = reach(window)
+    covered = torch.zeros(size)
+    references = [(int(i), int(j)) for i in reference_grid(height, step) for j in reference_grid(width, step)]
+    assert found.shape == (k, len(references))
+    for (i, j), group in zip(references, found.T, strict=True):
+        rows, columns = (slice(max(n - before, 0), n + after + 1) for n in (i, j))
+        distances = torch.full((height, width), torch.inf, dtype=torch.float64)
+        distances[rows, columns] = (patches[rows, columns] - patches[i, j]).square().sum(2)
+        assert group.tolist() == distances.flatten().topk(k, largest=False).indices.tolist()
         covered[i : i + 8, j : j + 8] += 1
     assert covered.min() >= 1
 
 
-def test_matches_lie_in_the_window() -> None:
-    generator = torch.Generator().manual_seed(6)
-    places = (90, 71)
-    table = torch.rand(90 * 71, 64, generator=generator)
-    found = match_patches(table, places, step=3, window=9, k=16)
-    for axis in (found // 71, found % 71):
-        # A tile of references shares its candidates; near the border the window is moved, not cut.
-        assert int((axis - axis[0]).abs().max()) <= 8 * 3 + 9
-    assert found.unique(dim=1).shape == found.shape
-    assert all(len(group.unique()) == 16 for group in found.T)
+def test_references_reach_both_ends_and_leave_no_gap() -> None:
+    assert reference_grid(1, 3).tolist() == [0]
+    assert reference_grid(9, 4).tolist() == [0, 4, 8]
+    assert reference_grid(11, 4).tolist() == [0, 4, 8, 10]
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("parameters", [{}, {"window": 7, "window_wiener": 8, "group_wiener": 4, "step": 3}])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 8, 30), (3, 11, 9), (1, 61, 90), (3, 97, 53)])
+def test_compiled_is_the_same_filter(
+    shape: tuple[int, int, int], parameters: dict[str, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tall images too, of which the tables hold a part at a time. Two images with their own σ."""
+    observation = Observation.cat([noisy(shape, 15), noisy(shape, 40, place=7)]).to(dtype=dtype)
+    method = CollaborativeWiener(**parameters)
+    compiled = method.restore(observation)
+    for module in (_matching, collaborative):
+        monkeypatch.setattr(module, "available", lambda *_: False)
+    tensors = method.restore(observation)
+    assert observation.truth is not None
+    if dtype == torch.float64:
+        torch.testing.assert_close(compiled.image, tensors.image, rtol=0, atol=1e-10)
+        torch.testing.assert_close(compiled.phi, tensors.phi, rtol=0, atol=1e-9)
+        torch.testing.assert_close(compiled.fidelity, tensors.fidelity, rtol=0, atol=1e-10)
+    for image, other, clean in zip(compiled.image, tensors.image, observation.truth.clean.to(dtype), strict=True):
+        # In float32 a coefficient at the threshold or a near tie in matching may fall either way.
+        assert psnr(image, clean) == pytest.approx(psnr(other, clean), abs=1e-8 if dtype == torch.float64 else 1e-3)
+
+
+@needs_numba
+def test_compiled_has_the_same_quality(monkeypatch: pytest.MonkeyPatch) -> None:
+    observation = noisy((1, 240, 230))
+    compiled = CollaborativeWiener().restore(observation).image
+    for module in (_matching, collaborative):
+        monkeypatch.setattr(module, "available", lambda *_: False)
+    tensors = CollaborativeWiener().restore(observation).image
+    assert observation.truth is not None
+    clean = observation.truth.clean.double()
+    assert psnr(compiled, clean) == pytest.approx(psnr(tensors, clean), abs=1e-4)
+
+
+def test_coefficients_are_made_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    real = PatchGroups.of_opponents
+    monkeypatch.setattr(PatchGroups, "of_opponents", lambda self, image: made.append(1) or real(self, image))
+    restoration = CollaborativeWiener().restore(noisy((1, 16, 16)))
+    assert restoration.decoupled
+    assert restoration.domain is not None
+    assert not made
+    phi = restoration.phi
+    assert restoration.phi is phi
+    assert len(made) == 1
+    restoration.recompose()
+    restoration.phi_mean()
+    assert len(made) == 2
+
+
+def test_a_row_says_so_if_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CollaborativeWiener().remarks() == (() if installed() else (WITHOUT,))
+    monkeypatch.setattr(collaborative, "installed", lambda: False)
+    assert CollaborativeWiener().remarks() == (WITHOUT,)
 
 
 def test_batch_is_one_by_one_each_with_its_noise_level() -> None:

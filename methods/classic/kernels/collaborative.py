@@ -1,0 +1,245 @@
+"""Shrinkage of groups of similar patches, with the coefficients of no more rows of patches than a window has."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from methods.classic.kernels import compiled
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+
+def filter_groups(
+    planes: Floats,
+    level: float,
+    found: Ints,
+    rows: Ints,
+    reach: tuple[int, int],
+    transform: Floats,
+    window: Floats,
+) -> tuple[Floats, Floats]:
+    """Return one channel filtered, (H,W), and the weights (G) of the groups.
+
+    Args:
+        planes: (1,H,W), y, whose 3-D coefficients under a threshold are removed, or (2,H,W), y and a first estimate p
+            for the Wiener filter; float32 or float64, finite, C-contiguous.
+        level: the threshold, or σ².
+        found: (G,K) int32, numbers of patches as `nearest_patches` returns them, K a power of two.
+        rows: of the reference patches, ascending; every row has equally many groups.
+        reach: rows from a reference to its farthest patches, before and after it.
+        transform: (8,8) of a patch, one basis vector per row.
+        window: (8) of a patch.
+    """
+    kind, (height, width), k = planes.dtype, planes.shape[1:], found.shape[1]
+    places = width - 7
+    inverse = (np.linalg.inv(transform.astype(np.float64)) * window[:, None]).astype(kind)
+    forward, window = np.ascontiguousarray(transform.T).astype(kind), window.astype(kind)
+    order = np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) for i in range(k)])
+    numbers = np.array([0, 1, 0.5**0.5, level, level + np.finfo(kind).tiny], kind)
+    # Row i of patches is kept as row i mod `held`.
+    held = reach[0] + reach[1] + 1
+    tables = np.empty((len(planes), held, places * 64), kind)
+    added, mass = np.empty((held, places * 64), kind), np.empty((held, places), kind)
+    columns, across, group = (
+        np.empty(8 * width, kind),
+        np.empty((8, width), kind),
+        np.empty((len(planes), 64 * k), kind),
+    )
+    sums, total = np.zeros((2, height, width), kind)
+    weights = np.empty(len(found), kind)
+    per_row = len(found) // len(rows)
+    made = done = 0
+
+    # Rows of patches enter the tables when the first reference sees them, and leave when the last one has.
+    for r, row in enumerate(rows.tolist()):
+        while done < row - reach[0]:
+            synthesise(added[done % held], mass[done % held], done, inverse, window, columns, across, sums, total)
+            done += 1
+        while made < min(row + reach[1] + 1, height - 7):
+            for plane, table in zip(planes, tables, strict=True):
+                analyse(plane, made, forward, columns, table[made % held])
+            added[made % held], mass[made % held] = 0, 0
+            made += 1
+        part = slice(r * per_row, (r + 1) * per_row)
+        shrink(
+            tables.reshape(len(planes), -1),
+            numbers,
+            found[part],
+            order,
+            group,
+            added.reshape(-1),
+            mass.reshape(-1),
+            weights[part],
+        )
+    for rest in range(done, height - 7):
+        synthesise(added[rest % held], mass[rest % held], rest, inverse, window, columns, across, sums, total)
+    return np.divide(sums, total, out=sums), weights
+
+
+@compiled
+def shrink(
+    tables: Floats,
+    numbers: Floats,
+    found: Ints,
+    order: Ints,
+    room: Floats,
+    added: Floats,
+    mass: Floats,
+    weights: Floats,
+) -> None:
+    """Filter the groups of one row of references: add their patches and weights up, and write the weights.
+
+    Args:
+        tables: (1 or 2, held·(W−7)·64), coefficients of the patches of y and of p.
+        numbers: 0, 1, √½, the level and the level plus the least number.
+        order: (K), 0..K−1 with their bits reversed.
+        room: (1 or 2, 64·K), to work in.
+    """
+    zero, one, half_root, level, floor = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    k, wiener = found.shape[1], len(tables) == 2
+    noisy, clean, group, estimate = tables[0], tables[-1], room[0], room[-1]
+    for g in range(len(found)):
+        for i in range(k):
+            # Unsigned numbers: an index that cannot be negative is not wrapped around, and the loop is vectorised.
+            begin, to = np.uint64(found[g, i] % len(mass) * 64), np.uint64(64 * order[i])
+            for m in range(np.uint64(64)):
+                group[to + m] = noisy[begin + m]
+            if wiener:
+                for m in range(np.uint64(64)):
+                    estimate[to + m] = clean[begin + m]
+        haar(group, half_root)
+        energy = zero
+        if wiener:
+            haar(estimate, half_root)
+            for m in range(64 * k):
+                keep = one - level / (estimate[m] * estimate[m] + floor)
+                group[m] *= keep
+                energy += keep * keep
+        else:
+            for m in range(64 * k):
+                keep = one if abs(group[m]) >= level else zero
+                group[m] *= keep
+                energy += keep
+        n = 64
+        while n < len(group):
+            butterfly(group[:n], group[n : 2 * n], half_root)
+            n *= 2
+        weight = one / max(energy, one)
+        weights[g] = weight
+        for i in range(k):
+            at = found[g, i] % len(mass)
+            begin, to = np.uint64(64 * order[i]), np.uint64(64 * at)
+            for m in range(np.uint64(64)):
+                added[to + m] += weight * group[begin + m]
+            mass[at] += weight
+
+
+@compiled
+def haar(group: Floats, half_root: float) -> None:
+    """Transform K patches of 64 numbers in place, in bit-reversed order: neighbours are half the length apart."""
+    n = len(group) // 2
+    while n >= 64:
+        butterfly(group[:n], group[n : 2 * n], half_root)
+        n //= 2
+
+
+@compiled
+def butterfly(low: Floats, high: Floats, half_root: float) -> None:
+    for i in range(len(low)):
+        a, b = low[i], high[i]
+        low[i], high[i] = (a + b) * half_root, (a - b) * half_root
+
+
+@compiled
+def analyse(image: Floats, row: int, forward: Floats, columns: Floats, out: Floats) -> None:
+    """Write (T X Tᵀ)ᵀ of all patches X in a row, 64 numbers each; `forward` is Tᵀ, `columns` room for 8·W numbers."""
+    width = image.shape[1]
+    for x in range(width):
+        for k in range(8):
+            columns[8 * x + k] = (
+                forward[0, k] * image[row, x]
+                + forward[1, k] * image[row + 1, x]
+                + forward[2, k] * image[row + 2, x]
+                + forward[3, k] * image[row + 3, x]
+                + forward[4, k] * image[row + 4, x]
+                + forward[5, k] * image[row + 5, x]
+                + forward[6, k] * image[row + 6, x]
+                + forward[7, k] * image[row + 7, x]
+            )
+    # Unsigned numbers: an index that cannot be negative is not wrapped around, and the loop is vectorised.
+    eight = np.uint64(8)
+    for x in range(np.uint64(width - 7)):
+        for j in range(eight):
+            for k in range(eight):
+                p = x * eight + k
+                out[(x * eight + j) * eight + k] = (
+                    forward[0, j] * columns[p]
+                    + forward[1, j] * columns[p + eight]
+                    + forward[2, j] * columns[p + eight * np.uint64(2)]
+                    + forward[3, j] * columns[p + eight * np.uint64(3)]
+                    + forward[4, j] * columns[p + eight * np.uint64(4)]
+                    + forward[5, j] * columns[p + eight * np.uint64(5)]
+                    + forward[6, j] * columns[p + eight * np.uint64(6)]
+                    + forward[7, j] * columns[p + eight * np.uint64(7)]
+                )
+
+
+@compiled
+def synthesise(
+    table: Floats,
+    mass: Floats,
+    row: int,
+    inverse: Floats,
+    window: Floats,
+    columns: Floats,
+    across: Floats,
+    sums: Floats,
+    total: Floats,
+) -> None:
+    """Add what a row of patches, weighted sums of coefficients and their weights, gives to the image.
+
+    `inverse` is T⁻¹ with the window on its rows; `columns` (8·W) and `across` (8,W) are room to work in.
+    """
+    eight = np.uint64(8)
+    width = sums.shape[1]
+    columns[:] = 0
+    for x in range(np.uint64(len(mass))):
+        if mass[x] == 0:
+            continue
+        for j in range(eight):
+            for k in range(eight):
+                p = x * eight * eight + k
+                columns[(x + j) * eight + k] += (
+                    inverse[j, 0] * table[p]
+                    + inverse[j, 1] * table[p + eight]
+                    + inverse[j, 2] * table[p + eight * np.uint64(2)]
+                    + inverse[j, 3] * table[p + eight * np.uint64(3)]
+                    + inverse[j, 4] * table[p + eight * np.uint64(4)]
+                    + inverse[j, 5] * table[p + eight * np.uint64(5)]
+                    + inverse[j, 6] * table[p + eight * np.uint64(6)]
+                    + inverse[j, 7] * table[p + eight * np.uint64(7)]
+                )
+    for x in range(width):
+        for k in range(8):
+            across[k, x] = columns[8 * x + k]
+    for i in range(8):
+        for x in range(width):
+            sums[row + i, x] += (
+                inverse[i, 0] * across[0, x]
+                + inverse[i, 1] * across[1, x]
+                + inverse[i, 2] * across[2, x]
+                + inverse[i, 3] * across[3, x]
+                + inverse[i, 4] * across[4, x]
+                + inverse[i, 5] * across[5, x]
+                + inverse[i, 6] * across[6, x]
+                + inverse[i, 7] * across[7, x]
+            )
+    columns[:width] = 0
+    for j in range(8):
+        for x in range(len(mass)):
+            columns[j + x] += window[j] * mass[x]
+    for i in range(8):
+        for x in range(width):
+            total[row + i, x] += window[i] * columns[x]
