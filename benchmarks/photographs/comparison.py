@@ -21,7 +21,7 @@ from benchmarks.photographs.observe import Known, Observed, observe
 from benchmarks.photographs.restoring import restored
 from benchmarks.photographs.whiteness import whiteness
 from benchmarks.rows import Row
-from benchmarks.tables.figures import PHI_COLOURS
+from benchmarks.tables.colours import PHI_COLOURS
 from benchmarks.trial import describe
 from bigprior.fusion import Restoration
 from bigprior.implied import default_step, implied_reliance, sure

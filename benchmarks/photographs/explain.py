@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from benchmarks.photographs.restoring import Parts
+from benchmarks.tables.colours import PHI_COLOURS
 from benchmarks.tables.escape import mathtext
-from benchmarks.tables.figures import PHI_COLOURS
 from datasets.files import write_atomically
 from datasets.observation import Observation
 

@@ -17,8 +17,8 @@ from rich.text import Text
 from benchmarks.folder.pictures import file_name
 from benchmarks.photographs.comparison import PHI, PHOTOGRAPH, REMOVED, RESULTS, SPAN, Cell, Comparison
 from benchmarks.report.page import HERE as REPORT
+from benchmarks.tables.colours import PHI_COLOURS
 from benchmarks.tables.escape import plain
-from benchmarks.tables.figures import PHI_COLOURS
 
 STYLES = (REPORT / "static" / "base.css", REPORT / "static" / "tables.css")
 COLUMNS = (

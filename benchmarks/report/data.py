@@ -12,8 +12,8 @@ import pandas as pd
 from benchmarks.report.merge import Merged
 from benchmarks.report.pictures import Shown
 from benchmarks.scores.measure import Measure
+from benchmarks.tables.colours import PHI_COLOURS
 from benchmarks.tables.column import kinds
-from benchmarks.tables.figures import PHI_COLOURS
 from benchmarks.tables.pairs import undecided
 from benchmarks.tables.summary import Summary
 

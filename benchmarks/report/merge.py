@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.folder.facts import Counts, Facts, RowFacts
+from benchmarks.folder.pictures import Pictures, image_folder
 from benchmarks.folder.records import KEYS, REST, TIMINGS, columns
 from benchmarks.folder.run_folder import RunFolder
 from benchmarks.report.sources import pictures_of
@@ -45,16 +47,30 @@ class Merged:
         told = [(label, row.fingerprint) for run in self.runs for label, row in run.facts.rows.items()]
         return [label for label in self.facts.rows if len({mark for name, mark in told if name == label}) > 1]
 
+    @cached_property
+    def homes(self) -> tuple[Pictures, ...]:
+        """The pictures of each run."""
+        return tuple(pictures_of(run) for run in self.runs)
+
+    def has_pictures(self, image: str) -> bool:
+        """Return whether there may be pictures of an image.
+
+        Raises:
+            SuiteError: the name of the image is no name of a file.
+        """
+        kept = (folder for home in self.homes for folder in (home.images, home.previews))
+        return any(image_folder(folder, image).exists() for folder in kept)
+
     def find(self, image: str, file: str) -> Path | None:
         """Return where a picture of an image lies, or None.
 
         Raises:
             SuiteError: the name of the image is no name of a file, or a link leads out of the run's folder.
         """
-        for run in self.runs:
-            path = pictures_of(run).find(image, file)
+        for home in self.homes:
+            path = home.find(image, file)
             if path is not None:
-                return _inside(path, run)
+                return _inside(path, home)
         return None
 
     def implied(self, image: str, row: str) -> np.ndarray | None:
@@ -63,8 +79,8 @@ class Merged:
         Raises:
             SuiteError: it cannot be read, or is no map.
         """
-        for run in self.runs:
-            arrays = pictures_of(run).read_reliance(row, image)
+        for home in self.homes:
+            arrays = home.read_reliance(row, image)
             if arrays is not None and "implied" in arrays:
                 values = arrays["implied"]
                 if values.ndim != 2 or not values.size or values.dtype.kind not in "fiu":
@@ -75,15 +91,15 @@ class Merged:
     def features(self, row: str, image: str) -> dict[str, np.ndarray]:
         """Return the description of a restoration by the metrics of sets, from every run that kept one."""
         found: dict[str, np.ndarray] = {}
-        for run in reversed(self.runs):
-            found |= pictures_of(run).features(row, image)
+        for home in reversed(self.homes):
+            found |= home.features(row, image)
         return found
 
 
-def _inside(path: Path, run: RunFolder) -> Path:
-    home = pictures_of(run).images.parent.resolve()
-    if not path.resolve().is_relative_to(home):
-        raise SuiteError(f"{path} is a link that leads out of {home}, and is not followed.")
+def _inside(path: Path, home: Pictures) -> Path:
+    folder = home.images.parent.resolve()
+    if not path.resolve().is_relative_to(folder):
+        raise SuiteError(f"{path} is a link that leads out of {folder}, and is not followed.")
     return path
 
 

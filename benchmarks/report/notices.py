@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from benchmarks.report.merge import Merged
-from benchmarks.report.pictures import CLEAN, PHI, RESTORED, Shown
+from benchmarks.report.pictures import CLEAN, MOST_READ, PHI, RESTORED, Shown
 
 
 def notices_of(
@@ -36,7 +36,13 @@ def _of_setting(merged: Merged, pictures: Sequence[Shown], damaged: Sequence[str
     if merged.uneven:
         notices.append(f"{', '.join(merged.uneven)}: measured with different code or files in different runs.")
     seen = {p.image: p.paths for p in pictures if CLEAN in p.paths}
-    if 0 < len(seen) < len(pictures):
+    there = sum(merged.has_pictures(p.image) for p in pictures)
+    if there > MOST_READ:
+        notices.append(
+            f"Pictures were kept of {there} images; the page has {MOST_READ} of them: the worst, the best, and an even "
+            "sample of the others."
+        )
+    elif 0 < len(seen) < len(pictures):
         notices.append(
             f"Pictures were kept of {len(seen)} of the {len(pictures)} images; run again with --save-images to look at "
             "all of them."

@@ -61,7 +61,8 @@ def build(
         SuiteError: what was kept for a metric of sets cannot be read.
     """
     summaries = summaries or [summarise(merged.records, merged.facts, merged.features) for merged in settings]
-    found = [find_pictures(merged, list(s.table.method)) for merged, s in zip(settings, summaries, strict=True)]
+    scores = [scores_of(merged, summary) for merged, summary in zip(settings, summaries, strict=True)]
+    found = [find_pictures(m, list(s.table.method), of) for m, s, of in zip(settings, summaries, scores, strict=True)]
     shown = [pictures for pictures, _ in found]
     notices = [*missing, *notices_of(settings, shown, [damaged for _, damaged in found])]
     beside, no_matrix = _beside(settings, summaries)
@@ -99,7 +100,7 @@ def build(
         "script": read_static(SCRIPTS),
     }
     bare = render("report.html.j2", facts | {"notices": notices, "pictures": {}, "quality": None})
-    chosen, quality = embed(_order(settings, summaries, shown), limit - len(to_bytes(bare)) - SPARE)
+    chosen, quality = embed(_order(shown, scores), limit - len(to_bytes(bare)) - SPARE)
     there = sum(bool(picture.paths) for pictures in shown for picture in pictures)
     if len(chosen) < there:
         notices.append(
@@ -203,15 +204,21 @@ def finding(summary: Summary) -> dict[str, Any] | None:
     }
 
 
-def _order(settings: Sequence[Merged], summaries: Sequence[Summary], shown: Sequence[Sequence[Shown]]) -> list[Shown]:
+def scores_of(merged: Merged, summary: Summary) -> dict[str, float]:
+    """Return image → mean of the first metric over the methods, with the sign at which higher is better."""
+    scores: dict[str, float] = {}
+    for first in summary.metrics[:1]:
+        means = merged.records.groupby("image")[first.name].mean() * (1 if first.higher_is_better else -1)
+        scores = {str(image): float(value) for image, value in means.items() if np.isfinite(value)}
+    return scores
+
+
+def _order(shown: Sequence[Sequence[Shown]], scores: Sequence[dict[str, float]]) -> list[Shown]:
     """The images that have pictures, the most telling first, the settings in turn."""
-    queues = []
-    for merged, summary, pictures in zip(settings, summaries, shown, strict=True):
-        scores: dict[str, float] = {}
-        for first in summary.metrics[:1]:
-            means = merged.records.groupby("image")[first.name].mean() * (1 if first.higher_is_better else -1)
-            scores = {str(image): float(value) for image, value in means.items() if np.isfinite(value)}
-        queues.append(telling([picture for picture in pictures if picture.paths], scores))
+    queues = [
+        telling([picture for picture in pictures if picture.paths], own)
+        for pictures, own in zip(shown, scores, strict=True)
+    ]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*queues))
     return [picture for picture in turns if picture is not None]
 

@@ -13,7 +13,7 @@ import itertools
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ from PIL import Image
 
 from benchmarks.folder.pictures import file_name
 from benchmarks.report.merge import Merged
-from benchmarks.tables.figures import PHI_COLOURS
+from benchmarks.tables.colours import PHI_COLOURS
 from datasets.errors import SuiteError
 
 CLEAN, DEGRADED = "clean", "degraded"
 RESTORED, PRIOR, PHI, IMPLIED = "x:", "g:", "phi:", "implied:"
 """What the key of a picture begins with: x̂, g, φ and the measured reliance of a row."""
 THUMBNAIL = 96
+MOST_READ = 200
+"""Images of a setting whose pictures are read: to compare all pictures of thousands takes minutes."""
 QUALITIES = (None, 97, 93, 88, 80)
 """JPEG qualities to try in turn; None is the file as it is."""
 BASE64 = 4 / 3
@@ -72,15 +74,39 @@ class Shown:
         return max((d for (a, b), d in pairs if a.startswith(RESTORED) and b.startswith(RESTORED)), default=0.0)
 
 
-def find_pictures(merged: Merged, rows: Sequence[str]) -> tuple[list[Shown], list[str]]:
-    """Look for the pictures of every image of a setting.
+def find_pictures(
+    merged: Merged, rows: Sequence[str], scores: Mapping[str, float] | None = None
+) -> tuple[list[Shown], list[str]]:
+    """Look for the pictures of every image of a setting; of many, read those of `MOST_READ` images.
+
+    Args:
+        rows: of which there may be pictures.
+        scores: image → mean over the methods, higher is better: decides which of many are read.
 
     Returns:
         one entry per image in the order of the records, and what cannot be read or is not followed.
     """
     damaged: list[str] = []
-    every = dict.fromkeys(merged.records.image)
-    return [_find(merged, image, rows, damaged) for image in every], damaged
+    every = list(dict.fromkeys(merged.records.image))
+    read = set(sample([image for image in every if merged.has_pictures(image)], scores or {}))
+    return [_find(merged, image, rows, damaged) if image in read else Shown(image) for image in every], damaged
+
+
+def sample(images: Sequence[str], scores: Mapping[str, float]) -> list[str]:
+    """Return no more than `MOST_READ` of the images: a quarter the worst, a quarter the best, evenly of the others.
+
+    Args:
+        scores: image → mean over the methods, higher is better; images that are missing are neither worst nor best.
+    """
+    if len(images) <= MOST_READ:
+        return list(images)
+    ranked = sorted((image for image in images if image in scores), key=lambda image: scores[image])
+    quarter = MOST_READ // 4
+    chosen = {*ranked[:quarter], *ranked[max(0, len(ranked) - quarter) :]}
+    others = [image for image in images if image not in chosen]
+    count = MOST_READ - len(chosen)
+    chosen |= {others[place * len(others) // count] for place in range(count)}
+    return [image for image in images if image in chosen]
 
 
 def _find(merged: Merged, image: str, rows: Sequence[str], damaged: list[str]) -> Shown:

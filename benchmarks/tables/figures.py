@@ -30,6 +30,7 @@ from benchmarks.folder.facts import Facts
 from benchmarks.folder.pictures import CLEAN, file_name
 from benchmarks.folder.run_folder import RunFolder
 from benchmarks.scores.measure import Measure
+from benchmarks.tables.colours import PHI_COLOURS
 from benchmarks.tables.column import fixed
 from benchmarks.tables.escape import mathtext
 from benchmarks.tables.pairs import both_ways, undecided
@@ -39,7 +40,6 @@ from datasets.files import StorageError, write_atomically
 
 FOLDER = "figures"
 DPI = 160
-PHI_COLOURS = "magma"
 COLUMNS = 6
 MOST_IMAGES = 2
 """A figure of all restorations is drawn of the first images only: each takes seconds."""

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -28,12 +29,12 @@ from PIL import Image
 from benchmarks.folder.pictures import CLEAN, Pictures, file_name
 from benchmarks.folder.provenance import ROOT
 from benchmarks.folder.run_folder import RunFolder
+from benchmarks.plan import PREVIEW_PIXELS, _previews
 from benchmarks.report.__main__ import main
 from benchmarks.report.merge import merge
 from benchmarks.report.page import build, to_bytes
-from benchmarks.report.pictures import Shown, embed, open_png, telling
+from benchmarks.report.pictures import MOST_READ, Shown, embed, open_png, sample, telling
 from benchmarks.report.sources import read_sources
-from benchmarks.session import PREVIEW_PIXELS, _previews
 from benchmarks.tables.published import published_psnr
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
@@ -214,6 +215,42 @@ def test_telling_images_come_first() -> None:
     pictures = [shown("plain", 1), shown("worst", 2), shown("best", 3), shown("disputed", 9), shown("other", 4)]
     scores = {"plain": 30.0, "worst": 20.0, "best": 40.0, "disputed": 31.0, "other": 29.0}
     assert [picture.image for picture in telling(pictures, scores)] == ["disputed", "worst", "best", "other", "plain"]
+
+
+def test_of_many_images_the_worst_the_best_and_some_are_read() -> None:
+    images = [f"{place:05d}" for place in range(5000)]
+    scores = {image: float((7919 * place) % 5000) for place, image in enumerate(images) if place % 10}
+    chosen = sample(images, scores)
+    assert len(set(chosen)) == MOST_READ
+    assert chosen == sorted(chosen)
+    ranked = sorted(scores, key=lambda image: scores[image])
+    ends = {*ranked[: MOST_READ // 4], *ranked[-(MOST_READ // 4) :]}
+    assert ends <= set(chosen)
+    others = np.array([int(image) for image in chosen if image not in ends])
+    assert np.diff(others).max() <= 2 * np.diff(others).min()
+    assert sample(images[:MOST_READ], scores) == images[:MOST_READ]
+    assert len(sample(images, {})) == MOST_READ
+
+
+def test_a_page_says_of_how_many_images_it_has_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("pictures", "notices"):
+        monkeypatch.setattr(f"benchmarks.report.{module}.MOST_READ", 2)
+    folder = write_run(tmp_path / "run")
+    assert main([str(folder)]) == 0
+    page = Page((folder / "report.html").read_text("utf-8"))
+    assert sum(bool(image["layers"]) for image in page.json["data"]["settings"][0]["images"]) == 2
+    assert any(f"kept of {len(IMAGES)} images; the page has 2 of them" in notice for notice in page.notices)
+
+
+@pytest.mark.slow  # of the CPU of a machine that does nothing else
+def test_a_report_of_thousands_of_images_is_quick(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", ["noisy", "nlm"], [f"{place:04d}" for place in range(5000)], pictures=None)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-m", "benchmarks.report", str(folder)], cwd=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 8
+    assert (folder / "report.html").stat().st_size < 5e6
 
 
 def test_error_messages_cannot_break_the_page(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ names, or else the first that is found; without one these tests are skipped.
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 import time
@@ -24,7 +25,7 @@ import torch
 from benchmarks.folder.pictures import CLEAN, Pictures
 from benchmarks.report.__main__ import main
 from benchmarks.report.data import COLOURS
-from benchmarks.tables.figures import PHI_COLOURS
+from benchmarks.tables.colours import PHI_COLOURS
 from tests.benchmarks.report_runs import DISPUTED, IMAGES, NOISE, write_metrics, write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -597,3 +598,25 @@ def test_a_site_sorts_and_leads_to_the_pixels(opened: Open, site: Path) -> None:
     page.click("text=denoise sigma=25 on photos")
     page.click("text=Report with figures")
     drawn(page)
+
+
+def test_thousands_of_images_stay_usable(opened: Open, tmp_path: Path) -> None:
+    """The film and the dots are of some of the images, and say so; an image that a reader asks for is in the film."""
+    images = [f"{place:04d}" for place in range(1200)]
+    changes = {(m, i): {"psnr": 20 + 10 * math.sin(int(i)) + len(m)} for m in ("noisy", "nlm") for i in images}
+    folder = write_run(tmp_path / "many", ["noisy", "nlm"], images, pictures=None, changes=changes)
+    assert main([str(folder)]) == 0
+    page = opened(folder / "report.html", still=True)
+    assert page.locator("#film [role=option]").count() == 400
+    assert page.locator("#criterion").inner_text().startswith("The first 400 of 1200 images")
+    assert page.locator("#distribution .sample").count() == 2 * 300
+    assert "dots are 300 of 1200 images" in page.locator("#distribution").inner_text()
+    page.locator("#order").select_option("name")
+    there = page.locator("#film b").all_inner_texts()
+    assert there == images[:400]
+    dots = page.locator("#distribution .sample").all()
+    shown = [str(dot.get_attribute("data-tip")).partition(" on ")[2][:4] for dot in dots]
+    place, absent = next((place, name) for place, name in enumerate(shown) if name not in there)
+    dots[place].dispatch_event("click")
+    assert page.locator("#film [aria-selected=true] b").inner_text() == absent
+    assert page.locator("#film [role=option]").count() == 401

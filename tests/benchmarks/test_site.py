@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.report.__main__ import main
 from benchmarks.report.names import slugs
-from benchmarks.tables.figures import PHI_COLOURS
+from benchmarks.tables.colours import PHI_COLOURS
 from datasets.errors import SuiteError
 from tests.benchmarks.report_runs import IMAGES, NOISE, write_run
 

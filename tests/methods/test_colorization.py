@@ -18,11 +18,7 @@ from datasets.observation import Observation
 from datasets.operators import LUMA, Luma
 from datasets.task import Key
 from datasets.tasks.colorize import Colorize
-from methods.classic._colorization import TABLES, Colorization, load_table, look_up
-from methods.classic.chroma_given_luma import ChromaGivenLuma
-from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow
-from methods.classic.constant_chroma import ConstantChroma
-from methods.classic.fit_chroma import (
+from methods.classic._chroma_tables import (
     AB,
     AB_MAX,
     LEVELS,
@@ -35,6 +31,10 @@ from methods.classic.fit_chroma import (
     geometric_median,
     histogram,
 )
+from methods.classic._colorization import TABLES, Colorization, load_table, look_up
+from methods.classic.chroma_given_luma import ChromaGivenLuma
+from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow
+from methods.classic.constant_chroma import ConstantChroma
 from methods.classic.gray import Gray
 from methods.registry import get_method
 

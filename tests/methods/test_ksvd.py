@@ -11,7 +11,10 @@ from torch import Tensor
 from datasets.noise import Gaussian
 from datasets.observation import Observation
 from datasets.operators import Identity
-from methods.classic.ksvd import KSVD, code, dct_dictionary, update
+from methods.classic import _dictionary, ksvd
+from methods.classic._dictionary import code, code_compiled, code_in_step, dct_dictionary, update
+from methods.classic.kernels import installed
+from methods.classic.ksvd import KSVD
 
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
@@ -209,3 +212,66 @@ def test_levels_of_noise_do_not_mix_in_a_batch() -> None:
     assert float(restoration.phi[0].max()) == 0
     alone = KSVD().restore(observe(y[1:], 0.1)).image[0]
     torch.testing.assert_close(restoration.image[1], alone, rtol=0, atol=1e-6)
+
+
+compiles = pytest.mark.skipif(not installed(), reason="there is no numba")
+
+
+@compiles
+@pytest.mark.parametrize(("target", "most"), [(30.0, 8), (2.0, 8), (0.5, 16), (1e-9, 5)])
+def test_both_pursuits_take_the_same_atoms(target: float, most: int) -> None:
+    dictionary = unit_rows(41, 17)
+    patches = noise(1500, 17) * torch.linspace(0.1, 1.5, 1500)[:, None]
+    left, right = (by(patches, dictionary, target, most, True) for by in (code_compiled, code_in_step))
+    torch.testing.assert_close(left.residual, right.residual, rtol=0, atol=1e-5)
+    values = [dense(1500, 41, codes.patch, codes.atom, codes.value) for codes in (left, right)]
+    torch.testing.assert_close(values[0] != 0, values[1] != 0)
+    torch.testing.assert_close(*values, rtol=0, atol=1e-4)
+
+
+@compiles
+def test_both_updates_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    patches, learned = noise(400, 17), []
+    for by in (_dictionary.improve_compiled, _dictionary.improve_by_atom):
+        monkeypatch.setattr(_dictionary, "improve_compiled", by)
+        dictionary = torch.cat([unit_rows(24, 17), unit_rows(1, 17)])  # and a twin
+        codes = code(patches, dictionary, 4.0, 3, coefficients=True)
+        update(patches, dictionary, codes)
+        learned.append((dictionary, codes.residual))
+    for left, right in zip(*learned, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
+
+
+@compiles
+@pytest.mark.parametrize("size", [(40, 53), (9, 64), (8, 8), (5, 3)])
+def test_with_and_without_kernels(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a fixed dictionary nothing differs but patches that are on the verge; over a learned one these add up."""
+    y = torch.cat([noisy(3, *size, 0.1), noisy(3, *size, 0.04)])
+    fixed, learned = KSVD(iterations=0), KSVD(atoms=64, iterations=3)
+    left = [method.restore(observe(y, 0.1, 0.04)).image for method in (fixed, learned)]
+    monkeypatch.setattr(_dictionary, "available", lambda *tensors: False)
+    right = [method.restore(observe(y, 0.1, 0.04)).image for method in (fixed, learned)]
+    assert float(((left[0] - right[0]).abs() > 1e-5).float().mean()) < 0.02
+    truth = clean(3, *size)
+    errors = [[float((image - truth).square().mean()) for image in images[1]] for images in (left, right)]
+    np.testing.assert_allclose(*errors, rtol=0.01)
+
+
+@pytest.mark.parametrize("size", [(40, 53), (9, 64), (8, 8), (5, 3)])
+def test_bands_of_patches_make_no_difference(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row of patches at a time, learning from all of them, against all at once."""
+    observation, method = observe(noisy(3, *size, 0.1), 0.1), KSVD(atoms=64, iterations=2, training=200)
+    whole = method.restore(observation)
+    monkeypatch.setattr(ksvd, "BAND", 1)
+    torch.testing.assert_close(method.restore(observation).image, whole.image, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "side"), [(20, 8), (9, 8), (8, 8), (13, 1)])
+def test_patches_over_a_pixel_are_counted(length: int, side: int) -> None:
+    counts = [sum(start <= place < start + side for start in range(length - side + 1)) for place in range(length)]
+    assert ksvd.patches_over(length, side).tolist() == counts
+
+
+def test_what_a_row_says_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ksvd, "installed", lambda: False)
+    assert "no numba" in KSVD().remarks()[0]

@@ -1,5 +1,7 @@
 // The image explorer: two pictures, an order of the images, an overlay, the scores.
 const explorer = { image: null, ticket: 0 };
+// A film of more images is too long to walk along, and slow to draw.
+const LONGEST_FILM = 400;
 const labelOf = (key) => (key.startsWith("x:") ? key.slice(2) : key.startsWith("g:") ? `prior of ${key.slice(2)}` : key);
 
 function fillSides() {
@@ -33,12 +35,15 @@ function criterion(order, byScore) {
     "a-gains": `${m?.title} of ${a} over ${b}, largest gain first`,
     name: "name",
   }[order];
-  return `${setting().images.length} images, ordered by ${what}.`;
+  const all = setting().images.length;
+  return `${all > LONGEST_FILM ? `The first ${LONGEST_FILM} of ` : ""}${all} images, ordered by ${what}.`;
 }
 
 function fillFilm(keep) {
   const order = $("order").value, m = imageMetric();
-  const { places, by, byScore } = ordering(order, $("side-a").value, $("side-b").value);
+  const { places: all, by, byScore } = ordering(order, $("side-a").value, $("side-b").value);
+  const places = all.slice(0, LONGEST_FILM);
+  if (keep && explorer.image !== null && !places.includes(explorer.image)) places.push(explorer.image);
   const amount = (image) => {
     const value = by(image);
     if (missing(value)) return "";

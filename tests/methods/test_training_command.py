@@ -1,0 +1,27 @@
+"""The command line of the supervised training, which is read before anything heavy is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bigprior.training import Recipe
+from datasets.errors import SuiteError
+from datasets.training_images import TRAINING_SETS
+from methods.classic import fit_chroma
+from methods.supervised import train
+from methods.supervised.jobs import JOBS
+
+
+def test_what_the_command_line_says_is_so() -> None:
+    assert tuple(JOBS) == train.TASKS
+    assert TRAINING_SETS == train.SETS
+    recipe = JOBS["denoise"].recipe
+    assert {field.name: type(getattr(recipe, field.name)) for field in fields(Recipe)} == train.RECIPE
+
+
+def test_tables_go_nowhere_but_into_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="is no folder"):
+        fit_chroma.main(["--out", str(tmp_path / "none")])
