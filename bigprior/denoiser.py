@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 
 from bigprior.networks import BiasFreeUNet
-from bigprior.tiles import tiled
+from bigprior.tiles import WIDE, tiled
 
-TILE = 768
-"""Side of the tiles of large images: the overlap is wide."""
 CHANNELS, BLOCKS = (32, 64, 128, 208), (2, 2, 2, 2)
 
 
@@ -25,7 +23,11 @@ def denoise_both_ways(network: BiasFreeUNet, y: Tensor, told: Tensor) -> Tensor:
     symmetries would be better still (R. Timofte, R. Rothe, L. Van Gool, "Seven Ways to Improve Example-Based Single
     Image Super Resolution", CVPR 2016), for four times the time.
     """
-    return (denoise(network, y, told) + denoise(network, y.mT, told).mT) / 2
+
+    def both(piece: Tensor, level: Tensor) -> Tensor:
+        return (_less_noise(network, piece, level) + _less_noise(network, piece.mT, level.mT).mT) / 2
+
+    return tiled(both, y, _level(y, told), tile=WIDE, overlap=network.radius, multiple=network.multiple)
 
 
 def denoise(network: BiasFreeUNet, y: Tensor, told: Tensor) -> Tensor:
@@ -33,10 +35,17 @@ def denoise(network: BiasFreeUNet, y: Tensor, told: Tensor) -> Tensor:
 
     F has no biases, so a·y with a·σ gives a times the result, and an untold σ stays untold.
     """
-    level = told.to(y.dtype).view(-1, 1, 1, 1).expand(-1, 1, *y.shape[-2:])
+
+    def once(piece: Tensor, level: Tensor) -> Tensor:
+        return _less_noise(network, piece, level)
+
+    return tiled(once, y, _level(y, told), tile=WIDE, overlap=network.radius, multiple=network.multiple)
+
+
+def _level(y: Tensor, told: Tensor) -> Tensor:
+    return told.to(y.dtype).view(-1, 1, 1, 1).expand(-1, 1, *y.shape[-2:])
+
+
+def _less_noise(network: BiasFreeUNet, y: Tensor, level: Tensor) -> Tensor:
     x = torch.cat([y, level], dim=1)
-
-    def noise(piece: Tensor) -> Tensor:
-        return network(piece.contiguous(memory_format=torch.channels_last)).to(piece.dtype)
-
-    return y - tiled(noise, x, TILE, overlap=network.radius, multiple=network.multiple)
+    return y - network(x.contiguous(memory_format=torch.channels_last)).to(y.dtype)

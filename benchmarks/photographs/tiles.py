@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from bigprior.tiles import Window, windows
 from datasets.errors import SuiteError
 from datasets.observation import Observation
 from datasets.operators import Masking, Operator
@@ -42,44 +42,32 @@ HOLES = Tiling(side=1024, context=128, blend=64)
 """A hole is filled from farther away."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """Pixels low..high−1 of an axis are seen, and start..stop−1 are used with `weights` (stop−start,)."""
-
-    low: int
-    high: int
-    start: int
-    stop: int
-    weights: Tensor
-
-
-def windows(length: int, tiling: Tiling) -> list[Window]:
-    """Cut an axis into windows whose weights are 1 in sum everywhere."""
-    if length <= tiling.side:
-        return [Window(0, length, 0, length, torch.ones(length))]
-    count = -(-length // (tiling.side - 2 * tiling.context - tiling.blend))
-    cuts = [length * k // count for k in range(count + 1)]
-    ramp = (torch.arange(tiling.blend) + 0.5) / tiling.blend
-    half, found = tiling.blend // 2, []
-    for first, last in pairwise(cuts):
-        start, stop = max(first - half, 0), min(last + half, length)
-        weights = torch.ones(stop - start)
-        if first > 0:
-            weights[: tiling.blend] = ramp
-        if last < length:
-            weights[-tiling.blend :] = 1 - ramp
-        low, high = max(start - tiling.context, 0), min(stop + tiling.context, length)
-        found.append(Window(low, high, start, stop, weights))
-    return found
+def tiling_of(observation: Observation) -> Tiling:
+    """Return how a large observation is cut."""
+    return HOLES if isinstance(observation.operator, Masking) else NOISE
 
 
 def grid(observation: Observation) -> list[tuple[Window, Window]]:
     """Return the windows of rows and columns of the tiles of an observation; one if it is restored in one piece."""
     height, width = observation.y.shape[-2:]
-    if height * width <= WHOLE:
-        return [tuple(Window(0, side, 0, side, torch.ones(side)) for side in (height, width))]  # type: ignore[list-item]
-    tiling = HOLES if isinstance(observation.operator, Masking) else NOISE
-    return [(row, column) for row in windows(height, tiling) for column in windows(width, tiling)]
+    tiling = tiling_of(observation)
+    side = max(height, width) if height * width <= WHOLE else tiling.side
+    rows, columns = (windows(n, side, tiling.context, blend=tiling.blend) for n in (height, width))
+    return [(row, column) for row in rows for column in columns]
+
+
+def weights(window: Window, blend: int, length: int) -> Tensor:
+    """Return what each kept pixel of a window counts: 1, and ramps over `blend` pixels at sides that have a neighbour.
+
+    Those of all windows of an axis of `length` pixels are 1 in sum everywhere.
+    """
+    counts = torch.ones(window.stop - window.start)
+    ramp = (torch.arange(blend) + 0.5) / blend
+    if window.start > 0:
+        counts[:blend] = ramp
+    if window.stop < length:
+        counts[-blend:] = 1 - ramp
+    return counts
 
 
 def blended(
@@ -101,15 +89,15 @@ def blended(
         done()
         return result
     total: Tensor | None = None
+    height, width = observation.y.shape[-2:]
+    blend = tiling_of(observation).blend
     for row, column, part in _parts(observation, tiles):
         result = function(part)
         if total is None:
-            total = result.new_zeros(1, result.shape[1], *observation.y.shape[-2:])
-        used = result[
-            ..., row.start - row.low : row.stop - row.low, column.start - column.low : column.stop - column.low
-        ]
-        weights = row.weights[:, None] * column.weights
-        total[..., row.start : row.stop, column.start : column.stop] += used * weights.to(used)
+            total = result.new_zeros(1, result.shape[1], height, width)
+        counts = weights(row, blend, height)[:, None] * weights(column, blend, width)
+        used = result[..., row.kept, column.kept]
+        total[..., row.start : row.stop, column.start : column.stop] += used * counts.to(used)
         done()
     assert total is not None
     return total

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bigprior.checkpoints import filled, read_described
+from bigprior.tiles import WIDE, tiled
 from bigprior.weight_files import Refusal, reading
 from datasets.errors import SuiteError
 from datasets.spec import Within
@@ -70,6 +71,11 @@ class PhiNetwork(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
+        self.multiple = config.scale * 2 ** len(widths)
+        """The sides of an image are continued to multiples of this."""
+        cells = [config.scale * 2 ** (level + 1) for level in range(len(widths))]
+        self.radius = 2 * cells[0] + 2 * sum(cells) + 2 * sum(cells[:-1]) + cells[-1] + config.scale
+        """No pixel of φ depends on one further away, along an axis, than this."""
         self.enter = nn.Conv2d(4 * INPUTS, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_Block(width) for width in widths)
         self.narrow = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
@@ -89,15 +95,16 @@ class PhiNetwork(nn.Module):
             mask: (N,1,H,W), 1 where a pixel was observed.
             sigma: (N,) on the [0,1] scale; in blind denoising, an estimate.
         """
-        dtype = self.head.weight.dtype
-        n, _, height, width = fidelity.shape
-        shape = n, 3, height, width
-        level = (SIGMA_SCALE * sigma).view(n, 1, 1, 1).expand(n, 1, height, width)
-        x = torch.cat([fidelity.expand(shape) - 0.5, prior.expand(shape) - 0.5, mask, level], dim=1).to(dtype)
+        level = (SIGMA_SCALE * sigma).view(-1, 1, 1, 1).expand_as(mask)
+        given = (fidelity, prior, mask, level)
+        return tiled(self._phi, *given, tile=WIDE, overlap=self.radius, multiple=self.multiple)
+
+    def _phi(self, fidelity: Tensor, prior: Tensor, mask: Tensor, level: Tensor) -> Tensor:
+        """φ of an image, or of a tile of it, whose sides are multiples of `multiple`."""
+        shape = len(mask), 3, *mask.shape[2:]
+        x = torch.cat([fidelity.expand(shape) - 0.5, prior.expand(shape) - 0.5, mask, level], dim=1)
         scale = self.config.scale
-        multiple = scale * 2 ** len(self.config.widths)
-        x = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-        x = F.avg_pool2d(x, scale)
+        x = F.avg_pool2d(x.to(self.head.weight.dtype), scale)
         x = self.enter(F.pixel_unshuffle(x, 2))
         skips = []
         for block, narrow in zip(self.down, self.narrow, strict=False):
@@ -110,7 +117,6 @@ class PhiNetwork(nn.Module):
         logit = F.pixel_shuffle(self.head(x), 2)
         if scale > 1:
             logit = F.interpolate(logit, scale_factor=float(scale), mode="bilinear", align_corners=False)
-        logit = logit[..., :height, :width]
         phi = torch.sigmoid(LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)).to(fidelity.dtype)
         return phi * (1 - mask) if self.config.hole_only else phi
 

@@ -115,7 +115,7 @@ class OwnNetwork(Asked, Method):
 
     def _restored(self, opened: Opened, found: Convention, x: Tensor) -> Tensor:
         network = handed(opened.call, found.level, found.number)
-        tiles = lambda x: tiled(network, x, self.tile, overlap=self.overlap, multiple=found.multiple)  # noqa: E731
+        tiles = lambda x: tiled(network, x, tile=self.tile, overlap=self.overlap, multiple=found.multiple)  # noqa: E731
         return restored(tiles, x, found.range, found.residual)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bigprior.domains import Fourier
-from bigprior.fusion import Restoration
+from bigprior.fusion import Restoration, fuse
 
 
 def wiener(y: Tensor, mean: Tensor, spectrum: Tensor, sigma: Tensor) -> Restoration:
@@ -25,7 +25,11 @@ def wiener(y: Tensor, mean: Tensor, spectrum: Tensor, sigma: Tensor) -> Restorat
     noise = sigma.square()[:, None, None, None]
     # The floor only decides 0/0, an absent frequency without noise, where φ = 0.
     phi = noise / (spectrum + noise).clamp(min=torch.finfo(y.dtype).tiny)
-    return Restoration.fused(domain.analysis(y), domain.analysis(mean.expand_as(y)), phi, domain)
+    f, g = domain.analysis(y), domain.analysis(mean.expand_as(y))
+    # Channel by channel: all coefficients of a large image at once are gigabytes.
+    channels = zip(f.split(1, dim=1), g.split(1, dim=1), phi.expand(f.shape).split(1, dim=1), strict=True)
+    image = torch.cat([domain.synthesis(fuse(*channel)) for channel in channels], dim=1)
+    return Restoration(image, f, g, phi, domain)
 
 
 def periodogram(y: Tensor, mean: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from methods.base import Method
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Solver = Callable[[sparse.csr_array, Floats, Bools], Floats]
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,12 @@ def factorise(matrix: sparse.sparray) -> SuperLU:
     )
 
 
-def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools) -> Floats:
+def directly(matrix: sparse.csr_array, right: Floats, hole: Bools) -> Floats:
+    """Return the solution (n,C) of a symmetric positive definite system, by factorising it."""
+    return factorise(matrix).solve(right)
+
+
+def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools, solve: Solver = directly) -> Floats:
     """Return the image x that equals `image` outside the hole and satisfies (M x)_i = 0 at every i in the hole.
 
     For a symmetric psd M this is the minimiser of xᵀ M x with Dirichlet data. One factorisation serves all channels.
@@ -142,11 +149,12 @@ def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools) -> Float
         matrix: the rows of M of the pixels in the hole, in row-major order, or all rows.
         image: (H,W,C).
         hole: (H,W).
+        solve: of the system (n,n), its right-hand side (n,C) and the hole.
     """
     unknown = hole.ravel()
     values = image.reshape(unknown.size, -1).copy()
     inside = matrix if matrix.shape[0] < unknown.size else matrix[unknown]
     values[unknown] = 0
     # What is known gives the right-hand side, since what is not is 0 so far.
-    values[unknown] = factorise(inside[:, unknown]).solve(-(inside @ values))
+    values[unknown] = solve(inside[:, unknown], -(inside @ values), hole)
     return values.reshape(image.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,7 +15,10 @@ from datasets.spec import Within
 from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian, solve_in_hole
 
 CHUNK = 256
-"""Target patches compared with all source patches at once: bounds the memory."""
+"""Target patches compared with a block of source patches at once."""
+BLOCK = 2**18
+"""Source patches held at once, which bounds the memory: as many as an image of 512×512 has."""
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -81,29 +85,31 @@ class Exemplar(Inpainting):
         x = self.complete(x, hole, patch, finest=not levels)
         while levels:
             image, hole = levels.pop()
-            x = np.where(hole[..., None], enlarged(x, hole.shape), image)
+            coarse, x = x, image.copy()
+            x[hole] = enlarged(coarse, hole.shape)[hole]
             x = self.complete(x, hole, patch, finest=not levels)
         return x
 
     def complete(self, x: Floats, hole: Bools, patch: int, finest: bool) -> Floats:
         """Alternate search and vote on one level, from the fill that x (H,W,C) holds."""
         stride, iterations = (min(self.stride, patch), self.finest) if finest else (1, self.iterations)
-        source = np.argwhere(sources(hole, patch))
-        target = targets(hole, patch, stride)
-        known = patches(x, source, patch)
-        mean = known.mean(axis=0)
-        # eigh sorts its eigenvalues upwards: the principal components are the last eigenvectors.
-        centred = known - mean
-        axes = np.linalg.eigh(centred.T @ centred)[1][:, -self.components :]
-        database = centred @ axes
+        pixels, source, target = x.astype(np.float32), np.argwhere(sources(hole, patch)), targets(hole, patch, stride)
+        blocks = [source[i : i + BLOCK] for i in range(0, len(source), BLOCK)]
+        mean, axes = principal(pixels, blocks, patch, self.components)
+
+        def described(x: Floats | Singles, corners: NDArray[np.intp]) -> Singles:
+            coordinates: Singles = np.matmul(patches(x, corners, patch) - mean, axes)
+            return coordinates
+
+        only = [described(pixels, blocks[0])] if len(blocks) == 1 else None
         previous = None
         for _ in range(iterations):
-            query = (patches(x, target, patch) - mean) @ axes
-            nearest, distance = search(query, database)
+            databases = only or (described(pixels, block) for block in blocks)
+            nearest, distance = search(described(x, target), databases)
             if previous is not None and np.array_equal(nearest, previous):
                 break
             previous = nearest
-            x = vote(x, hole, known[nearest], distance, target, patch)
+            x = vote(x, hole, patches(pixels, source[nearest], patch), distance, target, patch)
         return x
 
 
@@ -126,20 +132,52 @@ def targets(hole: Bools, patch: int, stride: int) -> NDArray[np.intp]:
     return np.argwhere(touching & on_grid)
 
 
-def patches(x: Floats, corners: NDArray[np.intp], patch: int) -> NDArray[np.float32]:
+def principal(
+    pixels: Singles, blocks: Sequence[NDArray[np.intp]], patch: int, components: int
+) -> tuple[Singles, Singles]:
+    """Return the mean (n,) and the principal components (n,components), the first one last, of the patches at corners.
+
+    Args:
+        pixels: (H,W,C).
+        blocks: the corners, so many at a time.
+    """
+    count = sum(map(len, blocks))
+    total = sum(len(block) * patches(pixels, block, patch).mean(axis=0).astype(np.float64) for block in blocks)
+    mean = (total / count).astype(np.float32)
+    centred = (patches(pixels, block, patch) - mean for block in blocks)
+    # eigh sorts its eigenvalues upwards: the principal components are the last eigenvectors.
+    axes = np.linalg.eigh(sum(part.T @ part for part in centred))[1].astype(np.float32, copy=False)
+    return mean, axes[:, -components:]
+
+
+def patches(x: Floats | Singles, corners: NDArray[np.intp], patch: int) -> Singles:
     """Return the patches (T, patch·patch·C) at the given corners of an image (H,W,C)."""
-    windows = sliding_window_view(x.astype(np.float32), (patch, patch), axis=(0, 1))
+    windows = sliding_window_view(x.astype(np.float32, copy=False), (patch, patch), axis=(0, 1))
     return windows[corners[:, 0], corners[:, 1]].transpose(0, 2, 3, 1).reshape(len(corners), -1)
 
 
-def search(query: NDArray[np.float32], database: NDArray[np.float32]) -> tuple[NDArray[np.intp], Floats]:
-    """Return the nearest row (T,) of the database to each query, the first among equals, and its squared distance."""
-    # ‖q − d‖² − ‖q‖² = ⟨(q, 1), (−2d, ‖d‖²)⟩: one product, and no pass over it but the search for the minimum.
-    lifted = np.ascontiguousarray(np.column_stack([-2 * database, (database**2).sum(axis=1)]).T)
-    ones = np.ones((len(query), 1), dtype=query.dtype)
-    rows = np.column_stack([query, ones])
-    found = np.concatenate([(rows[i : i + CHUNK] @ lifted).argmin(axis=1) for i in range(0, len(rows), CHUNK)])
-    return found, ((query - database[found]).astype(np.float64) ** 2).sum(axis=1)
+def search(query: Singles, databases: Iterable[Singles]) -> tuple[NDArray[np.intp], Floats]:
+    """Return the nearest row (T,) of the databases to each query, the first among equals, and its squared distance.
+
+    Args:
+        query: (T,n).
+        databases: each (S,n); their rows are numbered on from one to the next.
+    """
+    found, least, closest = np.zeros(len(query), dtype=np.intp), np.full(len(query), np.inf), np.empty_like(query)
+    rows = np.column_stack([query, np.ones((len(query), 1), dtype=query.dtype)])
+    start = 0
+    for database in databases:
+        # ‖q − d‖² − ‖q‖² = ⟨(q, 1), (−2d, ‖d‖²)⟩: one product, and no pass over it but the search for the minimum.
+        lifted = np.ascontiguousarray(np.column_stack([-2 * database, (database**2).sum(axis=1)]).T)
+        for i in range(0, len(rows), CHUNK):
+            product = rows[i : i + CHUNK] @ lifted
+            place = product.argmin(axis=1)
+            value = product[np.arange(len(place)), place]
+            nearer = value < least[i : i + CHUNK]
+            which = i + np.flatnonzero(nearer)
+            found[which], least[which], closest[which] = start + place[nearer], value[nearer], database[place[nearer]]
+        start += len(database)
+    return found, ((query - closest).astype(np.float64) ** 2).sum(axis=1)
 
 
 def vote(
@@ -149,14 +187,20 @@ def vote(
     scale = np.percentile(distance, 75)
     # All patches equally good (a flat image): equal weights. The floor keeps a pixel with poor votes only from 0/0.
     weight = np.exp(-distance / (2 * scale)).clip(min=1e-12) if scale > 0 else np.ones_like(distance)
-    total = np.zeros((*hole.shape, x.shape[-1] + 1))
     votes = chosen.reshape(len(chosen), patch, patch, -1) * weight[:, None, None, None]
     rows, columns = target.T
+    voted = np.zeros_like(hole)
     for i, j in np.ndindex(patch, patch):
-        total[rows + i, columns + j, :-1] += votes[:, i, j]
-        total[rows + i, columns + j, -1] += weight
+        voted[rows + i, columns + j] = True
+    number = np.cumsum(voted, dtype=np.int32).reshape(hole.shape) - 1
+    total = np.zeros((int(voted.sum()), x.shape[-1] + 1))
+    for i, j in np.ndindex(patch, patch):
+        here = number[rows + i, columns + j]
+        total[here, :-1] += votes[:, i, j]
+        total[here, -1] += weight
+    inside = total[number[hole]]
     filled = x.copy()
-    filled[hole] = total[hole][:, :-1] / total[hole][:, -1:]
+    filled[hole] = inside[:, :-1] / inside[:, -1:]
     return filled
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian_rows, solve_in_hole
+from methods.classic._multigrid import solve
 
 
 @dataclass(frozen=True)
@@ -30,4 +31,4 @@ class Harmonic(Inpainting):
         return 1
 
     def fill(self, image: Floats, hole: Bools) -> Floats:
-        return solve_in_hole(laplacian_rows(hole), image, hole)
+        return solve_in_hole(laplacian_rows(hole), image, hole, solve)

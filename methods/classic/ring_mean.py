@@ -28,6 +28,10 @@ class RingMean(Inpainting):
 
     width: Annotated[int, Within(1, 1000)] = 1
 
+    @property
+    def reach(self) -> int:
+        return self.width
+
     def fill(self, image: Floats, hole: Bools) -> Floats:
         filled = image.copy()
         labels, _ = ndimage.label(hole)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
+from scipy import ndimage, sparse
 
 from datasets.spec import Within
-from methods.classic._inpainting import Bools, Floats, Inpainting, differences, factorise, laplacian, solve_in_hole
+from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian_rows, solve_in_hole
+from methods.classic._multigrid import solve
 
 
 @dataclass(frozen=True)
@@ -43,26 +45,57 @@ class TVInpaint(Inpainting):
     tolerance: Annotated[float, Within(0, 1)] = 1e-3
     iterations: Annotated[int, Within(0, 10_000)] = 100
 
+    @property
+    def reach(self) -> int:
+        return 1
+
     def fill(self, image: Floats, hole: Bools) -> Floats:
-        unknown = hole.ravel()
-        rows, columns = differences(*hole.shape)
-        # The terms of the energy that the hole can change: those of its pixels and of the ones above and to the left.
-        touched = (abs(rows) + abs(columns))[:, unknown].sum(axis=1) > 0
-        rows, columns = rows[touched], columns[touched]
+        near = ndimage.binary_dilation(hole, np.ones((3, 3), dtype=bool))
+        rows, columns = touched_differences(hole, near)
+        unknown = hole[near]
         rows_in, columns_in = rows[:, unknown].tocsr(), columns[:, unknown].tocsr()
 
-        x = solve_in_hole(laplacian(*hole.shape), image, hole).reshape(unknown.size, -1)
+        filled = solve_in_hole(laplacian_rows(hole), image, hole, solve)
+        x = filled[near]
         known = np.where(unknown[:, None], 0.0, x)
         rows_known, columns_known = rows @ known, columns @ known
         for _ in range(self.iterations):
             squared = ((rows @ x) ** 2 + (columns @ x) ** 2).sum(axis=1)
             w = 1 / np.sqrt(squared + self.epsilon**2)
             rows_w, columns_w = rows_in.multiply(w[:, None]).T.tocsr(), columns_in.multiply(w[:, None]).T.tocsr()
-            inside = factorise(rows_w @ rows_in + columns_w @ columns_in).solve(
-                -(rows_w @ rows_known + columns_w @ columns_known)
-            )
+            matrix = sparse.csr_array(rows_w @ rows_in + columns_w @ columns_in)
+            inside = solve(matrix, -(rows_w @ rows_known + columns_w @ columns_known), hole)
             change = np.abs(inside - x[unknown]).max()
             x[unknown] = inside
             if change <= self.tolerance:
                 break
-        return x.reshape(image.shape)
+        filled[near] = x
+        return filled
+
+
+def touched_differences(hole: Bools, near: Bools) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Return the forward differences down and to the right of the pixels whose term of the energy the hole can change.
+
+    Args:
+        hole: (H,W).
+        near: (H,W), True at every pixel that such a term reads: the hole and its eight neighbours.
+
+    Returns:
+        Two matrices (terms, pixels of `near`), both in row-major order; zero where there is no neighbour.
+    """
+    height, width = hole.shape
+    below = np.zeros_like(hole)
+    below[:-1] = hole[:-1] | hole[1:]
+    beside = np.zeros_like(hole)
+    beside[:, :-1] = hole[:, :-1] | hole[:, 1:]
+    number = np.cumsum(near).reshape(hole.shape) - 1
+    i, j = np.nonzero(below | beside)
+
+    def forward(there: Bools, down: int, right: int) -> sparse.csr_array:
+        term = np.flatnonzero(there)
+        pixel, neighbour = number[i[there], j[there]], number[i[there] + down, j[there] + right]
+        ones, twice = np.ones(len(term)), np.concatenate([term, term])
+        entries = np.concatenate([-ones, ones]), (twice, np.concatenate([pixel, neighbour]))
+        return sparse.csr_array(entries, shape=(len(i), int(near.sum())))
+
+    return forward(i + 1 < height, 1, 0), forward(j + 1 < width, 0, 1)

@@ -16,6 +16,7 @@ from bigprior.fusion import Restoration
 from bigprior.phi.implied import LEAST, without_own
 from bigprior.phi.least_squares import LinearPhi, load_linear
 from bigprior.phi.network import PhiNetwork, load_phi, shipped
+from bigprior.precision import Precision, remarks_on
 from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
 from datasets.observation import Observation
 from datasets.operators import Identity, Luma, Masking, Operator, by_operator
@@ -23,7 +24,6 @@ from datasets.task import COLORIZATION, DENOISING, INPAINTING, Problem
 from methods.base import Method, noise_level
 from methods.classic.chroma_given_luma_row import ChromaGivenLumaRow
 from methods.classic.harmonic import Harmonic
-from methods.supervised._trained import Precision
 from methods.supervised.chroma_cnn import ChromaCnn
 from methods.supervised.gated_cnn import GatedCnn
 from methods.supervised.unet_blind import UNetBlind
@@ -178,6 +178,10 @@ class BigpriorRow(Method):
     uses_sigma: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     batch_size: ClassVar[int] = 4
+    precision: Precision
+
+    def remarks(self) -> tuple[str, ...]:
+        return remarks_on(self.precision)
 
     def weights(self) -> tuple[Path, ...]:
         experts = (path for expert in (DENOISER, HOLES, COLOURS) for path in expert.weights())

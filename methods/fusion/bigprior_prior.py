@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision
 from datasets.observation import Observation
 from methods.fusion.bigprior import Bigprior, BigpriorRow, alone
-from methods.supervised._trained import Precision
 
 
 @dataclass(frozen=True)

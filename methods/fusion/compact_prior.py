@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision
 from bigprior.priors.compact.prior import WEIGHTS, CompactPrior, load_prior
 from datasets.observation import Observation
 from methods.fusion.bigprior import BigpriorRow, alone
-from methods.supervised._trained import Precision
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def chain_shapes(names: Iterable[str], channels: Sequence[int]) -> dict[str, tup
 class Chain:
     """h ↦ max(0, w_k ⋆ h + b_k), k = 1 … K−1, and w_K ⋆ h + b_K without the maximum; zeros beyond the borders.
 
-    Its receptive field has the radius K.
+    Its receptive field has the radius K. The last convolution is in the precision of the weights even where autocast
+    asks for less: what it gives is the image itself, or the noise in it.
     """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
@@ -51,4 +52,5 @@ class Chain:
         *inner, (weight, bias) = self.layers
         for w, b in inner:
             h = relu_(conv2d(h, w, b, padding=1))
-        return conv2d(h, weight, bias, padding=1)
+        with torch.autocast(x.device.type, enabled=False):
+            return conv2d(h.to(weight.dtype), weight, bias, padding=1)

@@ -11,8 +11,7 @@ from torch.nn.functional import interpolate
 
 from bigprior.domains import LumaChroma
 from bigprior.networks import GatedUNet
-from bigprior.tiles import tiled
-from methods.supervised._trained import TILE
+from bigprior.tiles import WIDE, tiled
 
 MEMBERS = 3
 CHANNELS = (20, 40, 72, 88)
@@ -68,10 +67,10 @@ def colorize(network: HalfChroma, y: Tensor) -> Tensor:
     h, w = y.shape[-2:]
     row = torch.linspace(-1, 1, h, dtype=y.dtype, device=y.device).view(1, 1, h, 1).expand(len(y), 1, h, w)
 
-    def chroma(piece: Tensor) -> Tensor:
-        half = network(piece.contiguous(memory_format=torch.channels_last)).to(piece.dtype)
-        return interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
+    def colours(luma: Tensor, row: Tensor) -> Tensor:
+        x = torch.cat([2 * luma - 1, row], dim=1)
+        half = network(x.contiguous(memory_format=torch.channels_last)).to(luma.dtype)
+        chroma = interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
+        return LumaChroma().synthesis(torch.cat([luma, chroma], dim=1))
 
-    x = torch.cat([2 * y - 1, row], dim=1)
-    colours = tiled(chroma, x, TILE, overlap=network.radius + 2, multiple=network.multiple)
-    return LumaChroma().synthesis(torch.cat([y, colours], dim=1))
+    return tiled(colours, y, row, tile=WIDE, overlap=network.radius + 2, multiple=network.multiple)

@@ -11,10 +11,10 @@ from torch.nn.functional import pixel_shuffle
 from bigprior.fusion import Restoration
 from bigprior.networks import GatedUNet
 from bigprior.smooth_fill import smooth_fill
-from bigprior.tiles import tiled
+from bigprior.tiles import WIDE, tiled
 from datasets.observation import Observation
 from datasets.task import INPAINTING, Problem
-from methods.supervised._trained import TILE, Trained
+from methods.supervised._trained import Trained
 
 
 def untrained() -> GatedUNet:
@@ -26,11 +26,11 @@ def inpaint(network: GatedUNet, y: Tensor, mask: Tensor) -> Tensor:
     """Return m ⊙ y + (1 − m) ⊙ (s + F(s, m)), s the smooth fill of y (N,3,H,W); m (N,1,H,W), 1 where observed."""
     fill = smooth_fill(y, mask)
 
-    def residual(piece: Tensor) -> Tensor:
-        return pixel_shuffle(network(piece.contiguous(memory_format=torch.channels_last)), 2).to(piece.dtype)
+    def filled(y: Tensor, fill: Tensor, mask: Tensor) -> Tensor:
+        x = torch.cat([fill, mask], dim=1).contiguous(memory_format=torch.channels_last)
+        return torch.where(mask > 0, y, fill + pixel_shuffle(network(x), 2).to(fill.dtype))
 
-    x = torch.cat([fill, mask], dim=1)
-    return torch.where(mask > 0, y, fill + tiled(residual, x, TILE, overlap=network.radius, multiple=network.multiple))
+    return tiled(filled, y, fill, mask, tile=WIDE, overlap=network.radius, multiple=network.multiple)
 
 
 class GatedInpainter(Trained[GatedUNet]):

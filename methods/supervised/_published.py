@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision, computing, remarks_on
 from bigprior.tiles import Network, tiled
 from datasets import fetch
 from datasets.observation import Observation
@@ -22,7 +24,11 @@ SIGMA_MAX = 75
 
 @dataclass(frozen=True)
 class Published(Method):
-    """A denoiser with weights that others trained: one file of the registry, fetched once, compared by its hash."""
+    """A denoiser with weights that others trained: one file of the registry, fetched once, compared by its hash.
+
+    Args:
+        precision: of the convolutions; float32 is what the authors computed in, bfloat16 is about twice as fast.
+    """
 
     file: ClassVar[str]
     """The weights' path in the registry."""
@@ -30,6 +36,11 @@ class Published(Method):
     problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = False
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+
+    precision: Precision = "float32"
+
+    def remarks(self) -> tuple[str, ...]:
+        return remarks_on(self.precision)
 
     def supports(self, task: Task) -> str | None:
         reason = super().supports(task)
@@ -81,11 +92,15 @@ class NoiseMapped(Published):
         level = noise_level(observation).to(y)[:, None, None, None]
         if not (level > 0).any():
             return Restoration(y.clone())
-        gray = y.shape[1] == 1
-        told = level * 3**0.5 if gray else level
-        scale = (SIGMA_MAX / 255 / told).clamp(max=1)
-        given = torch.cat([(scale * y).expand(-1, 3, -1, -1), (scale * told).expand_as(y[:, :1])], dim=1)
-        image = tiled(self.network(y.dtype, y.device), given, overlap=self.radius, multiple=self.multiple) / scale
-        if gray:
-            image = image.mean(dim=1, keepdim=True)
-        return Restoration(torch.where(level > 0, image, y))
+        network = self.network(y.dtype, y.device)
+
+        def restored(y: Tensor, level: Tensor) -> Tensor:
+            gray = y.shape[1] == 1
+            told = level * 3**0.5 if gray else level
+            scale = (SIGMA_MAX / 255 / told).clamp(max=1)
+            image = network(torch.cat([(scale * y).expand(-1, 3, -1, -1), scale * told], dim=1)) / scale
+            return torch.where(level > 0, image.mean(dim=1, keepdim=True) if gray else image, y)
+
+        with computing(self.precision, y.device.type):
+            image = tiled(restored, y, level.expand_as(y[:, :1]), overlap=self.radius, multiple=self.multiple)
+        return Restoration(image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeVar
@@ -13,13 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from bigprior.checkpoints import filled, read_safetensors
+from bigprior.precision import Precision, computing, remarks_on
 from methods.base import Method
 
 FOLDER = Path(__file__).with_name("weights")
-TILE = 768
-"""Side of the tiles of large images: the overlaps of these networks are wide."""
-
-Precision = Literal["float32", "bfloat16"]
 TrainedOn = Literal["all", "lsun-bedroom"]
 """All the training sets of a network's card, or the 250 training images of one set, as the paper's rivals had."""
 
@@ -54,6 +51,9 @@ class Trained(Method, Generic[N]):
     def stem(self) -> str:
         """Name of the weights and of their card."""
 
+    def remarks(self) -> tuple[str, ...]:
+        return remarks_on(self.precision)
+
     def weights(self) -> tuple[Path, ...]:
         return (FOLDER / f"{self.stem}.safetensors",)
 
@@ -63,6 +63,4 @@ class Trained(Method, Generic[N]):
 
     def computing(self, like: Tensor) -> AbstractContextManager[object]:
         """The context of the network's arithmetic: that of the weights, or bfloat16 convolutions."""
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(like.device.type, torch.bfloat16)
+        return computing(self.precision, like.device.type)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision
 from datasets.observation import Observation
 from datasets.task import COLORIZATION, Problem
 from methods.supervised._chroma import ChromaEnsemble, colorize, untrained
-from methods.supervised._trained import Precision, Trained, TrainedOn
+from methods.supervised._trained import Trained, TrainedOn
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 
 from bigprior.checkpoints import check_shapes, read_state_dict
 from bigprior.fusion import Restoration
+from bigprior.precision import computing
 from bigprior.tiles import tiled
 from datasets.observation import Observation
 from datasets.task import Task
@@ -50,8 +51,10 @@ class DnCNNGray(Published):
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y
         planes = y.reshape(-1, 1, *y.shape[2:])
-        noise = tiled(_network(self.weights_here(), y.dtype, y.device), planes, overlap=DEPTH)
-        return Restoration(y - noise.view_as(y))
+        network = _network(self.weights_here(), y.dtype, y.device)
+        with computing(self.precision, y.device.type):
+            image = tiled(lambda piece: piece - network(piece), planes, overlap=DEPTH)
+        return Restoration(image.view_as(y))
 
 
 @cache

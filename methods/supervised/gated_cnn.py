@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bigprior.precision import Precision
 from methods.supervised._gated import GatedInpainter
-from methods.supervised._trained import Precision, TrainedOn
+from methods.supervised._trained import TrainedOn
 
 
 @dataclass(frozen=True)

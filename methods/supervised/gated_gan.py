@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bigprior.precision import Precision
 from methods.supervised._gated import GatedInpainter
-from methods.supervised._trained import Precision
 
 
 @dataclass(frozen=True)

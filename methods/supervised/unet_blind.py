@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision
 from datasets.observation import Observation
-from methods.supervised._trained import Precision, TrainedOn
+from methods.supervised._trained import TrainedOn
 from methods.supervised._unet import UNetDenoiser
 
 

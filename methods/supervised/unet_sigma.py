@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bigprior.fusion import Restoration
+from bigprior.precision import Precision
 from datasets.observation import Observation
 from methods.base import noise_level
-from methods.supervised._trained import Precision
 from methods.supervised._unet import UNetDenoiser
 
 

@@ -23,8 +23,9 @@ from benchmarks.photographs import compare, restore, tiles
 from benchmarks.photographs.comparison import NUMBERS
 from benchmarks.photographs.files import read_photograph
 from benchmarks.photographs.observe import photograph_sigma
-from benchmarks.photographs.tiles import NOISE, WHOLE, blended, windows
+from benchmarks.photographs.tiles import NOISE, WHOLE, blended, weights
 from benchmarks.photographs.whiteness import whiteness
+from bigprior.tiles import windows
 from datasets.errors import SuiteError
 from datasets.noise import Gaussian, NoNoise
 from datasets.observation import Observation
@@ -289,12 +290,12 @@ def test_a_mistyped_method_is_answered_at_once() -> None:
 
 @pytest.mark.parametrize("length", [513, 1000, 1117, 6000])
 def test_weights_of_tiles_are_one_in_sum(length: int) -> None:
-    found = windows(length, NOISE)
+    found = windows(length, NOISE.side, NOISE.context, blend=NOISE.blend)
     total = torch.zeros(length)
     for window in found:
         assert 0 <= window.low <= window.start < window.stop <= window.high <= length
         assert window.high - window.low <= NOISE.side
-        total[window.start : window.stop] += window.weights
+        total[window.start : window.stop] += weights(window, NOISE.blend, length)
     assert torch.allclose(total, torch.ones(length), atol=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bigprior.fusion import fuse
+from bigprior.phi import network as module
 from bigprior.phi.loss import PAPER_WEIGHT, better_error, gain_loss, image_mse, paper_loss, relative_loss
 from bigprior.phi.network import LOGIT_LIMIT, PhiConfig, PhiNetwork, load_phi, to_bytes
+from bigprior.tiles import tiled
 from datasets.errors import SuiteError
 
 CONFIGS = [
@@ -59,6 +62,26 @@ def test_phi_is_bounded_whatever_the_weights_are(config: PhiConfig, size: tuple[
     assert phi.max() > 0.9, "the bounds are reached"
     if not config.hole_only:
         assert phi.min() >= 1 - limit
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_tiles_give_the_result_of_the_whole(config: PhiConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained(config).double()
+    multiple = network.multiple
+    far = -(-network.radius // multiple) * multiple
+    given = [x.double() for x in inputs((9, 2 * far + 4 * multiple + 5))]
+    whole, calls = network(*given), list[int]()
+
+    def small(part: Callable[..., Tensor], *images: Tensor, **options: int) -> Tensor:
+        def counted(*pieces: Tensor) -> Tensor:
+            calls.append(1)
+            return part(*pieces)
+
+        return tiled(counted, *images, **options | {"tile": 2 * far + multiple})
+
+    monkeypatch.setattr(module, "tiled", small)
+    torch.testing.assert_close(network(*given), whole, rtol=0, atol=1e-12)
+    assert len(calls) > 2
 
 
 def test_observed_pixels_are_left_alone_where_only_holes_are_filled() -> None:

@@ -18,7 +18,7 @@ from datasets.observation import Observation
 from datasets.operators import Masking
 from datasets.task import Key
 from datasets.tasks.inpaint_center import InpaintCenter
-from methods.classic import exemplar
+from methods.classic import _multigrid, exemplar
 from methods.classic._inpainting import Bools, Floats, Inpainting, differences, laplacian, laplacian_rows
 from methods.classic._opencv import inpaint_channels
 from methods.classic.biharmonic import Biharmonic
@@ -342,6 +342,39 @@ def test_exemplar_continues_a_periodic_texture(channels: int) -> None:
     filled = Exemplar().fill(texture * ~hole[..., None], hole)
     assert np.abs(filled - texture).max() < 1e-3
     assert np.abs(Harmonic().fill(texture * ~hole[..., None], hole) - texture).max() > 0.3
+
+
+@pytest.mark.parametrize("name", holes(37, 51))
+@pytest.mark.parametrize("method", [Harmonic(), TVInpaint()], ids=lambda method: method.name)
+def test_large_holes_are_filled_as_small_ones(method: Inpainting, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By conjugate gradients on several grids, or by a factorisation."""
+    hole = holes(37, 51)[name]
+    image = np.random.RandomState(8).rand(37, 51, 3) * ~hole[..., None]
+    exact = method.fill(image, hole)
+    monkeypatch.setattr(_multigrid, "DIRECT", 0)
+    monkeypatch.setattr(_multigrid, "COARSEST", 10)
+    np.testing.assert_allclose(method.fill(image, hole), exact, rtol=0, atol=1e-6)
+
+
+def test_few_iterations_fill_a_large_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number hardly grows with the hole, as it does without the coarser grids (over a hundred here)."""
+    monkeypatch.setattr(_multigrid, "DIRECT", 0)
+    monkeypatch.setattr(_multigrid, "MOST", 25)
+    hole = np.zeros((130, 190), dtype=bool)
+    hole[5:-5, 5:-5] = True
+    image = np.random.RandomState(9).rand(130, 190, 1) * ~hole[..., None]
+    filled = Harmonic().fill(image, hole)
+    monkeypatch.setattr(_multigrid, "COARSEST", 10**6)
+    assert np.abs(filled - Harmonic().fill(image, hole)).max() < 1e-8
+
+
+def test_an_iteration_that_does_not_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_multigrid, "DIRECT", 0)
+    monkeypatch.setattr(_multigrid, "COARSEST", 10)
+    monkeypatch.setattr(_multigrid, "MOST", 1)
+    hole = holes(37, 51)["ring"]
+    with pytest.raises(ArithmeticError, match="does not converge in 1 iterations"):
+        Harmonic().fill(np.random.RandomState(9).rand(37, 51, 1) * ~hole[..., None], hole)
 
 
 @pytest.mark.parametrize("name", holes(13, 17))

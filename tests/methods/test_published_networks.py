@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmarks.rows import available, select
 from benchmarks.tables.published import published_psnr
 from bigprior.checkpoints import check_shapes, read_state_dict
+from bigprior.precision import EMULATED, computing
 from bigprior.tiles import TILE
 from datasets import fetch
 from datasets.dataset import get_dataset
@@ -303,6 +304,47 @@ def test_tiles_do_not_show(method: Published) -> None:
     part = replace(wide, y=wide.y[..., :400], truth=None)
     image, expected = method.restore(wide).image, method.restore(part).image
     torch.testing.assert_close(image[..., :370], expected[..., :370], rtol=0, atol=1e-12)
+
+
+def test_bfloat16_ends_in_single_precision() -> None:
+    """Inner convolutions are rough; what the last one gives is not rounded to eight bits."""
+    shapes = chain_shapes("abc", (2, 8, 8, 3))
+    weights = {name: torch.from_numpy(value) for name, value in random_parameters(shapes).items()}
+    chain = Chain.of(weights, shapes, torch.float32, torch.device("cpu"))
+    x = torch.rand(1, 2, 9, 14, generator=torch.Generator().manual_seed(0))
+    exact = chain(x)
+    with computing("bfloat16", "cpu"):
+        rough = chain(x)
+    assert rough.dtype == torch.float32
+    assert not torch.equal(rough, rough.bfloat16().float())
+    assert not torch.equal(rough, exact)
+    torch.testing.assert_close(rough, exact, rtol=0, atol=0.02)
+    assert torch.equal(chain(x), exact)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_cpu_without_bfloat16_is_remarked(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able, "avx2": True}, raising=False)
+    for name in ("ffdnet-color", "unet-blind", "bigprior"):
+        assert get_method(f"{name}[precision=float32]").remarks() == ()
+        assert get_method(f"{name}[precision=bfloat16]").remarks() == (() if able else (EMULATED,))
+
+
+def test_an_unknown_precision_is_one_line() -> None:
+    with pytest.raises(SuiteError, match="float32"):
+        get_method("ffdnet-color[precision=half]")
+
+
+@pytest.mark.realdata
+@names
+def test_bfloat16_hardly_matters(method: Published) -> None:
+    observation = observe(photograph(96, 80, 1 if isinstance(method, DnCNNGray) else 3).float(), 25)
+    assert observation.truth is not None
+    clean = observation.truth.clean
+    exact = score(method.restore(observation).image, clean)
+    rough = score(replace(method, precision="bfloat16").restore(observation).image, clean)
+    assert rough == pytest.approx(exact, abs=0.05)
+    assert rough != exact
 
 
 @pytest.mark.slow

@@ -44,9 +44,9 @@ def photograph(height: int, width: int) -> Tensor:
     return torch.from_numpy(data.astronaut()[:height, :width].astype(np.float32) / 255).permute(2, 0, 1)[None]
 
 
-@pytest.mark.parametrize("kind", ["denoise", "inpaint", "colorize"])
+@pytest.mark.parametrize("kind", ["denoise", "both ways", "inpaint", "colorize"])
 def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = photograph(20, 272 if kind == "denoise" else 512).double()
+    image = photograph(20, 272 if kind in ("denoise", "both ways") else 512).double()
     mask = torch.ones_like(image[:, :1])
     mask[..., 5:15, 100:200] = 0
 
@@ -54,21 +54,24 @@ def test_tiles_give_the_result_of_the_whole(kind: str, monkeypatch: pytest.Monke
         with torch.no_grad():
             if kind == "denoise":
                 return denoiser.denoise(randomized(denoiser.untrained()).double(), image, torch.full((1,), 0.1))
+            if kind == "both ways":
+                network = randomized(denoiser.untrained()).double()
+                return denoiser.denoise_both_ways(network, image, torch.full((1,), 0.1))
             if kind == "inpaint":
                 return _gated.inpaint(randomized(_gated.untrained()).double(), image * mask, mask)
             return _chroma.colorize(randomized(_chroma.untrained()).double(), Luma().forward(image))
 
     whole = result()
-    module = {"denoise": denoiser, "inpaint": _gated, "colorize": _chroma}[kind]
+    module = {"denoise": denoiser, "both ways": denoiser, "inpaint": _gated, "colorize": _chroma}[kind]
     seen = []
     original = module.tiled
 
-    def small(network, x, _, **options):  # type: ignore[no-untyped-def]
-        def counted(piece: Tensor) -> Tensor:
-            seen.append(piece.shape)
-            return network(piece)
+    def small(network, *images, **options):  # type: ignore[no-untyped-def]
+        def counted(*pieces: Tensor) -> Tensor:
+            seen.append(pieces[0].shape)
+            return network(*pieces)
 
-        return original(counted, x, 2 * options["overlap"] + 40, **options)
+        return original(counted, *images, **options | {"tile": 2 * options["overlap"] + 40})
 
     monkeypatch.setattr(module, "tiled", small)
     tiles = result()
@@ -268,10 +271,11 @@ LARGE = """
 import resource, torch
 from bigprior import denoiser
 from bigprior.networks import BiasFreeUNet, GatedUNet
-from methods.supervised import _chroma, _gated, _trained
+from bigprior.tiles import WIDE
+from methods.supervised import _chroma, _gated
 torch.set_num_threads(1)
 with torch.no_grad():
-    side = _trained.TILE
+    side = WIDE
     y, mask = torch.rand(1, 3, side, side), torch.ones(1, 1, side, side)
     denoiser.denoise(denoiser.untrained(), y, torch.zeros(1))
     _gated.inpaint(_gated.untrained(), y, mask)

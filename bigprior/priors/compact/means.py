@@ -9,12 +9,10 @@ from torch import Tensor
 
 from bigprior.networks import BiasFreeUNet
 from bigprior.smooth_fill import smooth_fill
-from bigprior.tiles import tiled
+from bigprior.tiles import WIDE, tiled
 from datasets.operators import LUMA
 
 CHANNELS, BLOCKS = (32, 64, 128, 208), (2, 2, 2, 2)
-TILE = 768
-"""Side of the tiles of large images: the overlap is wide."""
 GRAY = 0.5
 """What a pixel is taken for before anything is known."""
 
@@ -62,27 +60,36 @@ def estimate(network: BiasFreeUNet, known: Knowledge) -> Tensor:
     """
     y, luma = known.y, known.luma
     observed = known.observed
-    finite = torch.where(observed > 0, known.sigma, 0)
-    c = torch.where(observed > 0, (1 + finite.square() * known.told).rsqrt(), 0)
-    level = torch.where(observed > 0, c * finite * known.told, 1)
-    y = torch.where(observed > 0, y, GRAY)
     if luma is not None:
-        guess = luma.expand_as(y)
+        guess = luma
     elif bool(observed.all()) or not bool(observed.any()):
-        guess = torch.full_like(y, GRAY)
+        guess = y.new_full((1, 1, 1, 1), GRAY).expand_as(observed)
     else:
-        guess = torch.where(observed > 0, GRAY, smooth_fill(y, observed))
-    given = torch.zeros_like(level) if luma is None else luma
-    flag = torch.full_like(level, float(luma is not None))
+        guess = smooth_fill(torch.where(observed > 0, y, GRAY), observed)
+
+    def part(y: Tensor, sigma: Tensor, told: Tensor, guess: Tensor) -> Tensor:
+        return _corrected(network, y, sigma, told, guess, has_luma=luma is not None)
+
+    given = (y, known.sigma, known.told, guess)
+    return tiled(part, *given, tile=WIDE, overlap=network.radius, multiple=network.multiple)
+
+
+def _corrected(network: BiasFreeUNet, y: Tensor, sigma: Tensor, told: Tensor, guess: Tensor, has_luma: bool) -> Tensor:
+    """The estimate from a guess, which is the luma if that is known; sides that the network takes."""
+    observed = torch.isfinite(sigma)
+    finite = torch.where(observed, sigma, 0)
+    c = torch.where(observed, (1 + finite.square() * told).rsqrt(), 0)
+    level = torch.where(observed, c * finite * told, 1)
+    y = torch.where(observed, y, GRAY)
+    given = guess if has_luma else torch.zeros_like(level)
+    flag = torch.full_like(level, float(has_luma))
+    if not has_luma:
+        guess = torch.where(observed, GRAY, guess)
     x = torch.cat([c * y + (1 - c) * guess, level, given, flag], dim=1)
-
-    def correction(piece: Tensor) -> Tensor:
-        return network(piece.contiguous(memory_format=torch.channels_last)).to(piece.dtype)
-
+    correction = network(x.contiguous(memory_format=torch.channels_last)).to(y.dtype)
     skip = c.square()
-    image = skip * y + (1 - skip) * guess
-    image = image - tiled(correction, x, TILE, overlap=network.radius, multiple=network.multiple)
-    return image if luma is None else with_luma(image, luma)
+    image = skip * y + (1 - skip) * guess - correction
+    return with_luma(image, guess) if has_luma else image
 
 
 def with_luma(image: Tensor, luma: Tensor) -> Tensor:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from bigprior.checkpoints import filled, read_safetensors
 from bigprior.denoiser import denoise_both_ways
 from bigprior.networks import BiasFreeUNet
+from bigprior.precision import Precision, computing
 from bigprior.priors.base import (
     GenerativePrior,
     Inversion,
@@ -87,7 +87,7 @@ class CompactPrior(GenerativePrior):
     expert: BiasFreeUNet | None = None
     steps: int = 40
     samples: int = 0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
         """Return the images (N,3,H,W) in [0,1] of latents (z,), z (N,3,H,W) of independent standard normal numbers."""
@@ -151,23 +151,21 @@ class CompactPrior(GenerativePrior):
 
     def _mean(self, known: Knowledge, strongest: float = WEAK) -> Tensor:
         """E[x | known], from the expert where every pixel has the same noise, no stronger than that or unknown."""
-        with torch.inference_mode(), self._computing(known.y.device.type):
+        with torch.inference_mode(), computing(self.precision, known.y.device.type):
             if self.expert is None or known.luma is not None:
                 return estimate(self.network, known)
             # Per image, so that an image's result does not depend on its batch.
             weak = (known.sigma == known.sigma[..., :1, :1]).flatten(1).all(dim=1)
             weak &= (known.sigma[:, 0, 0, 0] <= strongest) | (known.told[:, 0, 0, 0] == 0)
-            mean = torch.empty_like(known.y)
-            if bool(weak.any()):
-                told = (known.sigma * known.told)[weak, 0, 0, 0]
-                mean[weak] = denoise_both_ways(self.expert, known.y[weak], told)
-            if not bool(weak.all()):
-                rest = ~weak
-                mean[rest] = estimate(self.network, Knowledge(known.y[rest], known.sigma[rest], known.told[rest]))
+            told = known.sigma[:, 0, 0, 0] * known.told[:, 0, 0, 0]
+            if bool(weak.all()):
+                return denoise_both_ways(self.expert, known.y, told)
+            if not bool(weak.any()):
+                return estimate(self.network, known)
+            mean, rest = torch.empty_like(known.y), ~weak
+            mean[weak] = denoise_both_ways(self.expert, known.y[weak], told[weak])
+            mean[rest] = estimate(self.network, Knowledge(known.y[rest], known.sigma[rest], known.told[rest]))
             return mean
-
-    def _computing(self, device: str) -> AbstractContextManager[object]:
-        return torch.autocast(device, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
 
     def _schedule(self) -> Iterator[tuple[float, float]]:
         """Pairs (next σ, σ) from strong to weak; the last goes to 0."""
@@ -214,7 +212,7 @@ def known_of(observation: Observation) -> Knowledge:
     y = observation.fidelity.expand(-1, 3, -1, -1)
     sigma = y.new_zeros(len(y)) if observation.sigma is None else observation.sigma.to(y)
     level = sigma.view(-1, 1, 1, 1).expand_as(observation.mask)
-    told = torch.full_like(observation.mask, float(observation.sigma is not None))
+    told = y.new_full((1, 1, 1, 1), float(observation.sigma is not None)).expand_as(observation.mask)
     return known(y, observation, level, told)
 
 
