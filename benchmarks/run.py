@@ -7,6 +7,7 @@ where it was. Nothing heavy is imported before the command line has been read.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import sys
 import time
@@ -20,6 +21,7 @@ from datasets.errors import SuiteError, unknown
 from datasets.spec import parse_list
 
 ALL = "all"
+RUNS = Path("results") / "runs"
 OLD_TRUE = "@true-sigma"
 
 
@@ -93,12 +95,37 @@ def check_names(arguments: argparse.Namespace) -> None:
         SETS.places(text)
 
 
+def seems_finished(arguments: argparse.Namespace) -> bool:
+    """Return whether there is a finished run of the task and the set that a command line names.
+
+    Then most likely no worker is needed: their server is started when it is known that one is. Nothing that costs time
+    is read, so either answer may be wrong.
+    """
+    if arguments.fresh or arguments.refresh:
+        return False
+    tasks = {str(spec) for spec in TASKS.parse_list(arguments.task)}
+    sets = {str(spec) for text in arguments.dataset or ["photos"] for spec in SETS.places(text)}
+    own = [] if arguments.out is None else [arguments.out / "run.json"]
+    for path in [*own, *(arguments.out or RUNS).glob("*/run.json")]:
+        try:
+            facts = json.loads(path.read_bytes())
+            given = facts["arguments"]
+            same = given["dataset"] in sets and (arguments.sigma is not None or given["task"] in tasks)
+            same = same and all(given[name] == getattr(arguments, name) for name in ("sigma", "split", "seed"))
+            if same and facts["status"] == "finished":
+                return True
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):  # said when the folder is read
+            continue
+    return False
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     began = time.monotonic()
     arguments = parser().parse_args(argv)
     check_names(arguments)
-    local.start_server()
+    if not seems_finished(arguments):
+        local.start_server()
     # Imported only now: the workers' server imports torch meanwhile, on another core.
     from benchmarks.session import requests, run
 

@@ -1,100 +1,39 @@
-"""Carry out a run: check the request, do what is pending, record it as it is made, and write tables and figures."""
+"""Carry out a run: do what is pending, record it as it is made, and write tables and figures."""
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from rich.padding import Padding
 from rich.text import Text
 
-from benchmarks.executors.lanes import Engine, ExecutorFactory, LocalEngine, engine
-from benchmarks.executors.local import THREADS
+from benchmarks.executors.lanes import ExecutorFactory, LocalEngine, engine
+from benchmarks.executors.local import start_server
 from benchmarks.executors.progress import Live
-from benchmarks.folder import provenance
-from benchmarks.folder.facts import Counts, Facts
-from benchmarks.folder.images import images_of
+from benchmarks.folder.facts import Facts
 from benchmarks.folder.records import RecordFile
 from benchmarks.folder.resume import earlier_run, forget_stale, merge
 from benchmarks.folder.run_folder import RunFolder
+from benchmarks.plan import Plan, Request, complete, known_images, look, make_plan, pending
 from benchmarks.queue import carry_out
-from benchmarks.rows import Row, select
-from benchmarks.scores.measure import Measure, check_columns
-from benchmarks.scores.protocol import get_protocol
-from benchmarks.setting import Setting
+from benchmarks.run import RUNS
+from benchmarks.tables.kept import keep, kept
 from benchmarks.tables.outputs import write_reports
 from benchmarks.tables.terminal import show
-from benchmarks.trial import Bench, Outcome, Trial, batches
+from benchmarks.trial import Outcome
 from datasets.catalog import SETS, TASKS
 from datasets.cli import console
-from datasets.dataset import Dataset, Entry
+from datasets.dataset import Dataset
 from datasets.errors import SuiteError
-from datasets.fetch import cached_sha256
 from datasets.spec import Spec, parameters
 from datasets.task import Task
-
-RUNS = Path("results") / "runs"
-PREVIEWS = 2
-"""Of so many images at least, PNGs are kept to look at,"""
-PREVIEW_PIXELS = 2**23
-"""and of more as long as their restorations have no more pixels than this: five photographs by twenty methods."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of one run: objects that are known to exist, and names of rows."""
-
-    task: Task
-    dataset: Dataset
-    out: Path
-    methods: str = "all"
-    metrics: str | None = None
-    split: str = "test"
-    limit: int | None = None
-    seed: int = 0
-    device: str = "cpu"
-    jobs: int | None = None
-    protocol: str = "standard"
-    save_images: bool = False
-    reliance: bool = False
-    fresh: bool = False
-    refresh: tuple[str, ...] = ()
-    keep: bool = False
-    strict: bool = False
-    engine: Engine = field(default_factory=LocalEngine)
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked request: everything that can be wrong with it has been said before work begins.
-
-    Attributes:
-        unread: images that are left out, each with the reason.
-    """
-
-    request: Request
-    setting: Setting
-    rows: list[Row]
-    measures: tuple[Measure, ...]
-    entries: list[Entry]
-    shapes: dict[str, tuple[int, ...]]
-    facts: Facts
-    bench: Bench
-    unread: dict[str, str]
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """The columns of scores that a finished record has."""
-        return tuple(measure.name for measure in self.measures if not measure.of_set)
 
 
 def requests(arguments: argparse.Namespace) -> list[Request]:
@@ -156,100 +95,6 @@ def _folder_name(task_spec: Spec, task: Task, set_spec: Spec, dataset: Dataset, 
     return "-".join(parts)
 
 
-def make_plan(request: Request) -> Plan:
-    """Check a request and look at every image once.
-
-    Raises:
-        SuiteError: whatever is wrong, before anything is computed.
-    """
-    task, dataset = request.task, request.dataset
-    protocol = get_protocol(request.protocol)
-    rows, reasons = select(task, request.methods, request.device)
-    for label in request.refresh:
-        if label not in {row.label for row in rows}:
-            raise SuiteError(f"--refresh {label}: no such row in this run ({', '.join(row.label for row in rows)}).")
-    for row in rows:
-        if reason := row.method.supports_set(dataset.label, request.split, request.seed):
-            raise SuiteError(f"method '{row.label}' cannot run on {dataset.label}, seed {request.seed}: {reason}.")
-    entries, shapes, hashes, unread = images_of(task, dataset, request.split, request.limit, request.strict)
-    asked = protocol.measures(task.metrics if request.metrics is None else request.metrics)
-    check_columns([measure.name for measure in asked], [task.level] if task.level else [])
-    unmeasured = {m.name: reason for m in asked if (reason := m.metric.unavailable()) is not None}
-    measures = tuple(m for m in asked if m.name not in unmeasured)
-    if not measures:
-        raise SuiteError(f"none of the metrics can be computed: {next(iter(unmeasured.values()))}")
-    setting = Setting(task, dataset.label, request.split, request.seed, protocol, request.device.split(":")[0])
-    bench = Bench(task, dataset.label, request.seed, measures, request.device, request.out, request.save_images,
-                  request.reliance)  # fmt: skip
-    facts = Facts(
-        setting=setting,
-        measures=measures,
-        rows={row.label: row.facts(task, measures) for row in rows},
-        images=hashes,
-        counts=Counts(len(entries), len(entries) * len(rows)),
-        arguments=request.arguments,
-        not_measured=unmeasured,
-        not_run=reasons,
-        weights=_weights(rows, measures),
-        threads=THREADS,
-        commit=provenance.commit(),
-        versions=provenance.versions(),
-        began=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    return Plan(request, setting, rows, measures, entries, shapes, facts, bench, unread)
-
-
-def _weights(rows: Sequence[Row], measures: Sequence[Measure]) -> dict[str, str]:
-    """sha256 of every file of weights that a row or a metric reads."""
-    paths = {path for row in rows for path in row.method.weights()}
-    paths |= {path for measure in measures for path in measure.metric.weights()}
-    found: dict[str, str] = {}
-    for path in sorted(paths):
-        if path.is_file():  # two folders of results have files of one name
-            name = f"{path.parent.name}/{path.name}" if path.name in found else path.name
-            found[name] = cached_sha256(path)
-    return found
-
-
-def pending(plan: Plan, done: RecordFile, folder: RunFolder) -> list[Trial]:
-    """The trials that are still to be done, image by image.
-
-    Batches are cut from the whole list of images, never from what is left of it, so that a resumed run forms the
-    same batches as an undisturbed one. Errors are tried again.
-    """
-    place = {entry.name: number for number, entry in enumerate(plan.entries)}
-    previews = _previews(plan)
-    trials = []
-    for row in plan.rows:
-        for batch in batches(row, plan.entries, plan.shapes):
-            if not all(_finished(plan, done, folder, entry.name, row) for entry in batch):
-                shown = tuple(entry.name for entry in batch if entry.name in previews)
-                trials.append(Trial(row, batch, shown))
-    return sorted(trials, key=lambda trial: (place[trial.images[0]], trial.images))
-
-
-def _previews(plan: Plan) -> frozenset[str]:
-    """The images of which PNGs are kept: the first, and as many more as there is room for."""
-    pixels = accumulate(len(plan.rows) * math.prod(shape[-2:]) for shape in plan.shapes.values())
-    kept = [name for (place, name), sum_ in zip(enumerate(plan.shapes), pixels, strict=True)
-            if place < PREVIEWS or sum_ <= PREVIEW_PIXELS]  # fmt: skip
-    return frozenset(kept)
-
-
-def _finished(plan: Plan, done: RecordFile, folder: RunFolder, image: str, row: Row) -> bool:
-    label = row.label
-    if not done.finished((image, label), plan.scores):
-        return False
-    if plan.request.reliance and not row.method.elsewhere:
-        measured = done.records[image, label].phi_implied is not None
-        if not (measured and folder.pictures.has_reliance(label, image)):
-            return False
-    sets = {measure.name for measure in plan.measures if measure.of_set}
-    if sets and not sets <= set(folder.pictures.features(label, image)):
-        return False
-    return not plan.request.save_images or folder.pictures.has_saved(label, image)
-
-
 def _announce(plan: Plan, todo: int) -> None:
     request, images, rows = plan.request, len(plan.entries), len(plan.rows)
     total = images * rows
@@ -301,17 +146,22 @@ def run(request: Request, make_executor: ExecutorFactory | None = None, began: f
         began: `time.monotonic()` when the command began, if that was before this call.
     """
     began = time.monotonic() if began is None else began
-    plan = make_plan(request)
     folder = RunFolder(request.out)
+    plan = make_plan(request, known_images(request, folder))
     with folder.locked():
         if request.fresh:
             folder.set_aside()
         old = earlier_run(folder, plan.facts)
         task = plan.setting.task
         records = folder.record_file((*([task.level] if task.level else []), *plan.scores))
+        done = complete(plan, old, records, folder)
+        if not done:
+            if make_executor is None:
+                start_server()
+            plan = look(plan)
         if old is not None:
             old = forget_stale(folder, old, plan.facts, records, request.refresh, request.keep)
-        trials = pending(plan, records, folder)
+        trials = [] if done else pending(plan, records, folder)
         # With nothing to do the facts stay: they say how the records came about, and no record is new.
         settled = old is not None and old.status == "finished" and not trials
         facts = old if old is not None and settled else merge(old, plan.facts)
@@ -321,7 +171,7 @@ def run(request: Request, make_executor: ExecutorFactory | None = None, began: f
         spent = {"restore": 0.0, "score": 0.0, "work": 0.0}
         loop = time.monotonic()
         doubts: dict[str, str] = {}
-        with workplace.crew(plan.bench, trials, request.jobs) as crew, Live(max(1, todo)) as live:
+        with workplace.crew(plan.bench, trials, request.jobs) as crew, Live(max(1, todo)) as live, records.synced():
             jobs, hardware = (crew.workers, crew.hardware) if old is None or trials else (old.jobs, old.hardware)
             facts = replace(facts, jobs=jobs, hardware=hardware)
             folder.write_facts(facts)
@@ -338,9 +188,13 @@ def run(request: Request, make_executor: ExecutorFactory | None = None, began: f
         order = _order(request, facts, records)
         if not records.in_order(order):
             records.rewrite(order)
+            records.sync()
         if not settled:
             facts = replace(facts, **_ending(facts, records))
-        summary = write_reports(folder, records.frame(), facts)
+        summary = kept(folder, facts) if settled else None
+        if summary is None:
+            summary = write_reports(folder, records.frame(), facts)
+            keep(folder, summary, facts)
         if trials:
             facts = replace(facts, seconds=_seconds(spent, jobs, loop_seconds, time.monotonic() - began))
         folder.write_facts(facts)

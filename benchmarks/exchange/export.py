@@ -27,7 +27,7 @@ from datasets.cli import guarded
 from datasets.errors import SuiteError
 
 if TYPE_CHECKING:
-    from benchmarks.session import Request
+    from benchmarks.plan import Request
     from datasets.dataset import Entry
     from datasets.exchange import Exported, Observations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from datasets.dataset import Dataset, Entry
 from datasets.errors import SuiteError
@@ -10,13 +11,20 @@ from datasets.task import Task
 
 
 def images_of(
-    task: Task, dataset: Dataset, split: str, limit: int | None = None, strict: bool = False
+    task: Task,
+    dataset: Dataset,
+    split: str,
+    limit: int | None = None,
+    strict: bool = False,
+    known: Mapping[str, str] | None = None,
 ) -> tuple[list[Entry], dict[str, tuple[int, ...]], dict[str, str], dict[str, str]]:
     """Return the images that can be used, their shapes, hashes of their files, and for each of the others the reason.
 
     Args:
         limit: only the first so many; None: all.
         strict: leave none out.
+        known: name → hash of images that were read for this task before. One that is unchanged is not read again, and
+            its shape is not returned.
 
     Raises:
         SuiteError: an image cannot be used, and it is to be strict; or none can.
@@ -27,9 +35,15 @@ def images_of(
     if missing is not None:
         print(f"note: {missing}", file=sys.stderr)
     entries = dataset.entries(split)[:limit]
-    shapes, hashes, unread = {}, {}, {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    hashes: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    known = known or {}
     for entry in entries:
         try:
+            if entry.name in known and entry.sha256() == known[entry.name]:
+                hashes[entry.name] = known[entry.name]
+                continue
             image = entry.load()
             if task.needs_colour and image.shape[0] != 3:
                 raise SuiteError(
@@ -40,6 +54,6 @@ def images_of(
             if strict:
                 raise
             unread[entry.name] = str(error)
-    if not shapes:
+    if not hashes:
         raise SuiteError(next(iter(unread.values()), f"{dataset.label} holds no image."))
-    return [entry for entry in entries if entry.name in shapes], shapes, hashes, unread
+    return [entry for entry in entries if entry.name in hashes], shapes, hashes, unread

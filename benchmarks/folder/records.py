@@ -4,6 +4,9 @@ The file is plain CSV. An empty cell is "not measured", `nan` is "measured, not 
 they read back to the last bit. Text that a spreadsheet would take for a formula has an apostrophe before it, which
 reading takes away. A line without its line end is the mark of a killed writer: it is dropped on opening and its result
 made again. Any other damage is the user's to decide about. A file of a cluster ends in a column `host`.
+
+A process that is killed loses nothing that `append` has returned for. A power cut may take the records of the last
+second (see `benchmarks.folder.syncing`), which are then made again.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.folder.syncing import Syncing
 from datasets.errors import SuiteError
 from datasets.files import KEPT, StorageError, write_atomically
 
@@ -119,6 +124,7 @@ class RecordFile:
         self._size = 0
         self._rewrite_first = False
         self._host = False
+        self._syncing = Syncing(path)
 
     def load(self) -> RecordFile:
         """Read what is there.
@@ -175,7 +181,7 @@ class RecordFile:
         return replace(old, values={**old.values, **lacks}, **reliance) if lacks or reliance else None
 
     def append(self, records: Iterable[Record]) -> None:
-        """Add records and hand them to the disk before returning.
+        """Write records into the file before returning; they are on the disk a second later, or after `sync`.
 
         Raises:
             StorageError: they cannot be written (full disk, read-only folder); what was written before stays.
@@ -197,14 +203,29 @@ class RecordFile:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]
-                os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+            self._syncing.written()
         except OSError as error:
             raise StorageError(f"cannot write {self.path}: {error.strerror}. {KEPT}") from error
         self._size += len(data)
         for record in batch:
             self.records[record.key] = record
+
+    def sync(self) -> None:
+        """Return when all that was written is on the disk; raise StorageError if it cannot be."""
+        try:
+            self._syncing.now()
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path}: {error.strerror}. {KEPT}") from error
+
+    @contextmanager
+    def synced(self) -> Iterator[None]:
+        """Sync at the end of a block, however it ends."""
+        try:
+            yield
+        finally:
+            self.sync()
 
     def rewrite(self, order: Mapping[tuple[str, str], int]) -> None:
         """Put the records in the given order, one line each, atomically. Keys without a place go last."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -14,6 +14,8 @@ RESAMPLES = 10_000
 SEED = 0
 AT_ONCE = 5_000_000
 """Numbers of the bootstrap that are in memory at once: 40 MB."""
+MANY = 1000
+"""Values; resamples of more are drawn value by value, which is several times as fast as by their counts."""
 LEVEL = 0.95
 COVERAGE = {
     2: (47, 50), 3: (70, 75), 4: (82, 88), 5: (87, 92), 6: (89, 94), 7: (89, 94), 8: (90, 95), 9: (90, 95),
@@ -24,12 +26,27 @@ Of normal, uniform and exponential data, 40,000 sets each; `tests/benchmarks/tes
 """
 
 
-@lru_cache(maxsize=8)
 def _counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
     """How often each of n values is in each resample (resamples, n); more than 255 times is out of the question."""
+    return (_counts_of_many if n > MANY else _counts_of_few)(n, resamples, seed)
+
+
+@lru_cache(maxsize=8)
+def _counts_of_few(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
     random, shares, rows = np.random.RandomState(seed), np.full(n, 1 / n), _rows(n)
     sizes = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     return np.concatenate([random.multinomial(n, shares, size=size).astype(np.uint8) for size in sizes])
+
+
+@lru_cache(maxsize=1)  # a set of 20,000 takes 200 MB
+def _counts_of_many(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
+    """The same, drawn value by value: ⌊n U⌋ for U on a grid of 2⁻³², so that shares are 1/n within n 2⁻³² of it."""
+    random = np.random.RandomState(seed)
+    counts = np.empty((resamples, n), np.uint8)
+    for line in counts:
+        drawn = random.randint(0, 2**32, size=n, dtype=np.uint32).astype(np.uint64) * np.uint64(n) >> np.uint64(32)
+        line[:] = np.bincount(drawn.astype(np.intp), minlength=n)
+    return counts
 
 
 def _rows(n: int) -> int:
@@ -89,6 +106,8 @@ def signed_rank(differences: Floats) -> tuple[Floats, Floats]:
         p (k,), 1 where all differences are zero; and the rank-biserial correlation (k,) in [−1,1], the difference of
         the positive and the negative rank sums over their sum (Kerby 2014): its sign says which way, its size how much.
     """
+    from scipy import stats  # slow to import, and not needed to show a summary
+
     size = np.abs(differences)
     ordered = np.sort(size, axis=0)
     ranks = stats.rankdata(size, axis=0) * (size > 0)

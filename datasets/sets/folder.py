@@ -26,11 +26,11 @@ SHOWN = 3
 """So many names are written out."""
 
 
-def _kind(file: Path) -> str:
+def _kind(file: os.DirEntry[str]) -> str:
     """What an entry of a folder is, in a word; "" if it is an image."""
     if file.name.startswith("."):
         return HIDDEN
-    if file.is_symlink() and not file.exists():
+    if file.is_symlink() and not Path(file.path).exists():
         return LINK
     if file.is_dir():
         return INNER
@@ -120,8 +120,9 @@ class Folder(Dataset):
         """Kind → names of the entries of the folder, sorted; images are the kind ""."""
         try:
             kinds: dict[str, list[str]] = {}
-            for file in sorted(self.path.iterdir(), key=lambda file: file.name):
-                kinds.setdefault(_kind(file), []).append(file.name)
+            with os.scandir(self.path) as files:
+                for file in sorted(files, key=lambda file: file.name):
+                    kinds.setdefault(_kind(file), []).append(file.name)
         except OSError as error:
             raise SuiteError(
                 f"folder {_shown(str(self.path))} cannot be read ({error.strerror}): check path and permissions."

@@ -24,10 +24,11 @@ from benchmarks.paper.places import COMMITTED, Places, places_of
 from benchmarks.paper.released import KEPT
 from benchmarks.paper.reproduction import REPRODUCED
 from benchmarks.paper.runs import SEEDS, Runs, make_draws, make_main
+from benchmarks.plan import Request
 from benchmarks.regenerate import arguments_of
 from benchmarks.rows import Row
 from benchmarks.scores.protocol import get_protocol
-from benchmarks.session import Request, requests
+from benchmarks.session import requests
 from benchmarks.setting import Setting
 from benchmarks.tables.correlation import pearson, pearson_interval
 from datasets.errors import SuiteError

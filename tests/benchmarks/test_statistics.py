@@ -176,6 +176,27 @@ def test_resamples_in_blocks_are_those_of_one_piece(n: int, monkeypatch: pytest.
     values = np.random.RandomState(n).standard_normal((n, 3))
     whole = statistics.bootstrap_means(values, resamples=1000)
     monkeypatch.setattr(statistics, "AT_ONCE", 13 * n)
-    statistics._counts.cache_clear()
+    statistics._counts_of_few.cache_clear()
     np.testing.assert_allclose(statistics.bootstrap_means(values, resamples=1000), whole, rtol=0, atol=1e-14)
-    statistics._counts.cache_clear()
+    statistics._counts_of_few.cache_clear()
+
+
+def test_resamples_of_many_values_follow_the_same_law() -> None:
+    """Drawn value by value: n draws in each resample, every value as likely, counts of variance 1 − 1/n."""
+    n = 3001
+    counts = statistics._counts(n, 400, 0).astype(float)
+    assert (counts.sum(axis=1) == n).all()
+    assert counts.mean(axis=0).std() == pytest.approx(np.sqrt((1 - 1 / n) / 400), rel=0.05)
+    assert counts.var() == pytest.approx(1 - 1 / n, rel=0.01)
+    assert abs(np.corrcoef(counts[:, 0], counts[:, -1])[0, 1]) < 0.2
+
+
+def test_intervals_hardly_depend_on_how_resamples_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.RandomState(1).exponential(size=(600, 1))
+    by_counts = bootstrap_intervals(values)
+    monkeypatch.setattr(statistics, "MANY", 100)
+    by_values = bootstrap_intervals(values)
+    width = by_counts[1] - by_counts[0]
+    for one, other in zip(by_counts, by_values, strict=True):
+        assert one != other
+        assert abs(one - other) < 0.03 * width
