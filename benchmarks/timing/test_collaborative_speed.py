@@ -16,7 +16,8 @@ from datasets.task import Key, get_task
 from methods.classic.collaborative import CollaborativeWiener
 from methods.classic.kernels import installed
 
-FACTOR = 15 if installed() else 2
+FACTOR = 12 if installed() else 2
+"""Below the 18 that were measured: on another processor the ratio is another."""
 
 
 @pytest.mark.parametrize(
