@@ -22,6 +22,7 @@ class Syncing:
         self._lock = threading.Lock()
         self._waiting: threading.Timer | None = None
         self._failure: OSError | None = None
+        self._used = False
 
     def written(self) -> None:
         """Say that something was written; call it after every write.
@@ -30,6 +31,7 @@ class Syncing:
             OSError: an earlier sync failed.
         """
         with self._lock:
+            self._used = True
             failure, self._failure = self._failure, None
             if failure is None and self._waiting is None:
                 self._waiting = threading.Timer(DELAY, self._late)
@@ -39,7 +41,7 @@ class Syncing:
             raise failure
 
     def now(self) -> None:
-        """Return when everything that was written is on the disk.
+        """Return when everything that was written is on the disk; a file that was not written to is left alone.
 
         Raises:
             OSError: it cannot be brought there, or an earlier sync failed.
@@ -51,7 +53,8 @@ class Syncing:
             waiting.cancel()
         if failure is not None:
             raise failure
-        _sync(self.path)
+        if self._used:
+            _sync(self.path)
 
     def _late(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ measured the records gives there:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,10 +87,10 @@ def sample(name: str, images: int = 1) -> Sample:
 
 
 def stamp(name: str, images: int = 1, reference: Path | None = None) -> int:
-    """Measure a sample of a folder again; if it is equal to the last bit, mark the folder with today's commit.
+    """Measure a sample of a folder again, and mark the rows that are equal to the last bit as those of today's code.
 
-    The rows' specs and fingerprints are then today's too, so that an ordinary run measures nothing again. Seconds and
-    memory are not compared. Rows that cannot run here, or run on request alone, keep their fingerprints.
+    Their specs and fingerprints are then today's, so that an ordinary run measures them not again. Seconds and memory
+    are not compared. Rows that differ, cannot run here, or run on request alone keep their fingerprints.
 
     Args:
         name: a folder of `results/` with a run.
@@ -98,7 +98,7 @@ def stamp(name: str, images: int = 1, reference: Path | None = None) -> int:
         reference: folder of `write_sample`, to compare with instead of the records.
 
     Returns:
-        0, or 1 if something differs; then nothing is written.
+        0, or 1 if a row differs.
 
     Raises:
         SuiteError: see `sample`.
@@ -106,7 +106,7 @@ def stamp(name: str, images: int = 1, reference: Path | None = None) -> int:
     taken = sample(name, images)
     committed_records = taken.run.record_file().records
     known = committed_records if reference is None else _reference(reference / name)
-    said, count, distance = [], 0, 0.0
+    said, differing, count, distance = [], set[str](), 0, 0.0
     for record in taken.records():
         count += 1
         away = _distance(committed_records, record)
@@ -114,18 +114,22 @@ def stamp(name: str, images: int = 1, reference: Path | None = None) -> int:
         differs = _difference(known, record)
         if differs is None and away > MACHINE:
             differs = f"{100 * away:.3g}% from its record, which is more than another machine explains"
-        said += [] if differs is None else [f"{record.method} on {record.image}: {differs}"]
+        if differs is not None:
+            said.append(f"{record.method} on {record.image}: {differs}")
+            differing.add(record.method)
     for label, why in taken.kept.items():
         print(f"{name}: {label} is not measured and keeps its fingerprint: {why}")
     for text in said:
         print(f"{name}: {text}")
+    equal = [label for label in taken.rows if label not in differing and label not in taken.kept]
+    if equal:
+        _write(taken, equal)
     if said:
-        print(f"{name}: {len(said)} of {count} results differ, not stamped{_hint(taken, reference)}", flush=True)
+        what = f"{len(said)} of {count} results differ; {len(differing)} rows are not stamped, {len(equal)} are"
+        print(f"{name}: {what}{_hint(taken, reference)}", flush=True)
         return 1
-    _write(taken)
-    rows = f"{name}: {count} results of {len(taken.rows) - len(taken.kept)} rows are equal to the last bit"
     where = "" if reference is None else f" to the reference, and within {distance:.1g} of the records"
-    print(f"{rows}{where}: stamped", flush=True)
+    print(f"{name}: {count} results of {len(equal)} rows are equal to the last bit{where}: stamped", flush=True)
     return 0
 
 
@@ -144,10 +148,10 @@ def write_sample(name: str, images: int, out: Path) -> int:
     return 0
 
 
-def _write(taken: Sample) -> None:
+def _write(taken: Sample, equal: Collection[str]) -> None:
     facts = taken.run.facts
     rows: dict[str, RowFacts] = {
-        label: facts.rows[label] if label in taken.kept else row.facts(facts.setting.task, facts.measures)
+        label: row.facts(facts.setting.task, facts.measures) if label in equal else facts.rows[label]
         for label, row in taken.rows.items()
     }
     with taken.run.locked():

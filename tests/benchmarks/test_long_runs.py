@@ -199,6 +199,8 @@ def test_records_are_in_the_file_at_once_and_on_the_disk_in_groups(
     assert count == before + 1
     time.sleep(0.3)
     assert count == before + 1, "there was nothing left to bring to the disk"
+    RecordFile(file.path).load().sync()
+    assert count == before + 1, "nothing was written"
 
 
 def test_a_disk_that_fails_later_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
