@@ -15,7 +15,7 @@ from statistics import mean
 import pandas as pd
 
 from benchmarks.folder.run_folder import RunFolder
-from benchmarks.regenerate import RESULTS, committed, runs
+from benchmarks.regenerate import RESULTS, committed
 from benchmarks.tables.published import published_psnr
 from datasets.cli import guarded
 from datasets.errors import SuiteError
@@ -267,14 +267,6 @@ def _() -> Iterator[Comparison]:
     declared = table[table.kind == "declared"].drop_duplicates("method").set_index("method").spearman
     for row in ("local-wiener", "nlm", "tv", "wavelet", "bilateral", "collaborative-wiener", "bigprior"):
         yield Comparison(f"0 over ρ of {row}", 0.0, float(declared[row]))
-
-
-@claim("the runner itself takes at most 5% of a long run")
-def _() -> Iterator[Comparison]:
-    for folder in runs():
-        seconds = RunFolder(committed(folder)).facts.seconds
-        if seconds["total"] > 300:
-            yield Comparison(f"{folder}: 0.05 over its share", 0.05, seconds["outside_of_total"])
 
 
 def comparisons(said: str) -> list[Comparison]:
