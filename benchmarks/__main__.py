@@ -15,7 +15,7 @@ from datasets.errors import unknown
 VERBS = {
     "run": ("benchmarks.run", "compare methods on a task and a set of images"),
     "export": ("benchmarks.exchange.export", "write the observations to files, to be restored elsewhere"),
-    "score": ("benchmarks.rescore", "score results made elsewhere, or kept restorations under another protocol"),
+    "score": ("benchmarks.exchange.score", "score results made elsewhere, or kept restorations under another protocol"),
     "table": ("benchmarks.tables.__main__", "print the table of runs in the terminal, as Markdown, LaTeX or CSV"),
     "report": ("benchmarks.report.__main__", "one HTML file about one run or several, or a site of all"),
     "restore": ("benchmarks.photographs.restore", "restore a photograph, or a folder of them"),

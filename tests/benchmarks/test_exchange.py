@@ -20,8 +20,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from benchmarks import rescore
-from benchmarks.exchange import export
+from benchmarks.exchange import export, score
 from benchmarks.folder.facts import read_facts
 from datasets.errors import SuiteError
 from datasets.exchange import MANIFEST, read_observations
@@ -360,19 +359,19 @@ def test_score_runs_what_was_exported(folder: Path, tmp_path: Path, monkeypatch:
         folder=tmp_path, row="mine", observations=out, out=Path("runs"), protocol=None, metrics="psnr", device="cpu",
         methods=None,
     )  # fmt: skip
-    made = rescore.commands(asked)
+    made = score.commands(asked)
     for words, name, sigma in zip(made, names, ("sigma=15", ""), strict=True):
         assert f"--task=denoise[{sigma}]" in words or (not sigma and "--task=denoise" in words)
         assert {f"--dataset=folder[path={folder}]", "--seed=3", "--limit=2", f"--out=runs/{name}"} <= set(words)
         assert f"--methods=mine=folder[path={tmp_path / name},observations={out / name}]" in words
     with pytest.raises(SuiteError, match="cannot be the name of a row"):
-        rescore.commands(argparse.Namespace(**{**vars(asked), "row": "a=b"}))
+        score.commands(argparse.Namespace(**{**vars(asked), "row": "a=b"}))
     with pytest.raises(SuiteError, match="is no folder: put the results for denoise sigma=15"):
-        rescore.commands(argparse.Namespace(**{**vars(asked), "folder": folder}))
+        score.commands(argparse.Namespace(**{**vars(asked), "folder": folder}))
     with pytest.raises(SuiteError, match="with --observations"):
-        rescore.commands(argparse.Namespace(**{**vars(asked), "folder": folder, "observations": None}))
+        score.commands(argparse.Namespace(**{**vars(asked), "folder": folder, "observations": None}))
     with pytest.raises(SuiteError, match="as in --as mine"):
-        rescore.main([str(out / names[0])])
+        score.main([str(out / names[0])])
 
 
 @pytest.mark.slow

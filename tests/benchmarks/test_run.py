@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from benchmarks.exchange.rescore import rescore
 from benchmarks.folder.provenance import ROOT
 from benchmarks.folder.records import TIMINGS, RecordFile, columns
 from benchmarks.folder.run_folder import RunFolder
-from benchmarks.rescore import rescore
 from benchmarks.run import main
 from datasets.cli import guarded
 from datasets.dataset import get_dataset
