@@ -85,7 +85,7 @@ class DeferredRestoration(Restoration):
 
     Args:
         image, prior, domain: as of `Restoration`.
-        fidelity, phi: functions without arguments that return f and φ.
+        fidelity, phi: functions without arguments that return f, and φ in the shape of f.
     """
 
     def __init__(
@@ -112,3 +112,7 @@ class DeferredRestoration(Restoration):
     @property
     def decoupled(self) -> bool:
         return True
+
+    def phi_mean(self) -> Tensor | None:
+        """Return the mean reliance on the prior per image (N,); f is not made for it."""
+        return None if self.domain is None else self.domain.mean(self.phi)

@@ -71,15 +71,18 @@ def average(y: Tensor, offsets: Sequence[Offset], weight: Callable[[int, int, Pa
 
 
 def compute(y: Tensor, kernel: Callable[..., None], *arguments: object) -> Neighbours:
-    """Average the neighbours by a compiled kernel: kernel(image, mean, total, *arguments) writes those of an image.
+    """Average the neighbours by a compiled kernel: kernel(image, summed, total, *arguments) adds up those of an image.
 
     Args:
         y: (N,C,H,W), on the CPU, float32 or float64.
     """
+    from methods.classic.kernels.averages import divide
+
     y = y.detach().contiguous()
     mean, total = torch.zeros_like(y), y.new_zeros(len(y), 1, *y.shape[-2:])
     for image, to, weights in zip(y.numpy(), mean.numpy(), total.numpy()[:, 0], strict=True):
         kernel(image, to, weights, *arguments)
+        divide(image, to, weights, LEAST)
     return Neighbours(mean, total)
 
 

@@ -6,12 +6,10 @@ import pytest
 import torch
 
 import methods.classic.bilateral
-from bigprior.fusion import Restoration, fuse
-from datasets.observation import Observation
+from bigprior.fusion import fuse
 from methods.classic._neighbours import compute, half_window
 from methods.classic.bilateral import Bilateral, bilateral
-from methods.classic.kernels import WITHOUT
-from tests.methods.denoising import observe, photograph, psnr
+from tests.methods.denoising import observe, on_tensors, photograph, psnr
 
 
 def direct(y: np.ndarray, spatial: float, colour: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -57,12 +55,6 @@ def test_opencv(channels: int) -> None:
     assert np.abs(ours - reference)[inside].max() < 1e-5
 
 
-def on_tensors(method: Bilateral, observation: Observation, monkeypatch: pytest.MonkeyPatch) -> Restoration:
-    with monkeypatch.context() as patched:
-        patched.setattr(methods.classic.bilateral, "available", lambda y: False)
-        return method.restore(observation)
-
-
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_compiled_loops_are_the_computation_on_tensors(
@@ -93,14 +85,6 @@ def test_the_exponential() -> None:
     assert found[-1].eq(0).all()
 
 
-def test_scores_are_those_of_the_computation_on_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    clean = photograph(96, 96)
-    observation = observe(clean, 25).to(dtype=torch.float32)
-    expected = on_tensors(Bilateral(), observation, monkeypatch)
-    assert psnr(Bilateral().restore(observation).image, clean) == pytest.approx(psnr(expected.image, clean), abs=1e-4)
-
-
 def test_tiles_change_nothing() -> None:
     pytest.importorskip("numba")
     from methods.classic.kernels.bilateral import bilateral_sums
@@ -122,12 +106,6 @@ def test_a_window_that_no_tile_has_room_for(monkeypatch: pytest.MonkeyPatch) -> 
     for radius, count in ((128, 1), (129, 1)):
         assert torch.isfinite(bilateral(y, 60.0, 0.2, radius).mean).all()
         assert len(called) == count
-
-
-def test_without_numba_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there in (True, False):
-        monkeypatch.setattr(methods.classic.bilateral, "installed", lambda there=there: there)
-        assert Bilateral().remarks() == (() if there else (WITHOUT,))
 
 
 def test_no_noise() -> None:

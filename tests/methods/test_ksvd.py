@@ -270,8 +270,3 @@ def test_bands_of_patches_make_no_difference(size: tuple[int, int], monkeypatch:
 def test_patches_over_a_pixel_are_counted(length: int, side: int) -> None:
     counts = [sum(start <= place < start + side for start in range(length - side + 1)) for place in range(length)]
     assert ksvd.patches_over(length, side).tolist() == counts
-
-
-def test_what_a_row_says_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ksvd, "installed", lambda: False)
-    assert "no numba" in KSVD().remarks()[0]

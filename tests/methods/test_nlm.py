@@ -8,12 +8,10 @@ import torch
 from skimage.restoration import denoise_nl_means
 
 import methods.classic.nlm
-from bigprior.fusion import Restoration, fuse
-from datasets.observation import Observation
+from bigprior.fusion import fuse
 from methods.classic._neighbours import compute, half_window
-from methods.classic.kernels import WITHOUT
 from methods.classic.nlm import NonLocalMeans, non_local_means
-from tests.methods.denoising import observe, photograph, psnr
+from tests.methods.denoising import observe, on_tensors, photograph, psnr
 
 
 def direct(
@@ -107,12 +105,6 @@ def test_patches_of_a_given_side(patch: int) -> None:
     assert torch.equal(method.restore(observation).image, replace(method, patch=5).restore(observation).image)
 
 
-def on_tensors(method: NonLocalMeans, observation: Observation, monkeypatch: pytest.MonkeyPatch) -> Restoration:
-    with monkeypatch.context() as patched:
-        patched.setattr(methods.classic.nlm, "available", lambda y: False)
-        return method.restore(observation)
-
-
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_compiled_loops_are_the_computation_on_tensors(
@@ -128,14 +120,6 @@ def test_compiled_loops_are_the_computation_on_tensors(
                 expected, found = on_tensors(method, observation, monkeypatch), method.restore(observation)
                 torch.testing.assert_close(found.image, expected.image, rtol=0, atol=close)
                 torch.testing.assert_close(found.phi, expected.phi, rtol=0, atol=close)
-
-
-def test_scores_are_those_of_the_computation_on_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    clean = photograph(96, 96)
-    observation = observe(clean, 25).to(dtype=torch.float32)
-    expected = psnr(on_tensors(NonLocalMeans(), observation, monkeypatch).image, clean)
-    assert psnr(NonLocalMeans().restore(observation).image, clean) == pytest.approx(expected, abs=1e-4)
 
 
 def test_tiles_change_nothing() -> None:
@@ -174,9 +158,3 @@ def test_a_gradient_goes_through_the_computation_on_tensors() -> None:
     assert non_local_means(y, 25 / 255, 1.0, 0.1, 5).mean.requires_grad
     with torch.no_grad():
         assert torch.isfinite(non_local_means(y, 25 / 255, 1.0, 0.1, 5).mean).all()
-
-
-def test_without_numba_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there in (True, False):
-        monkeypatch.setattr(methods.classic.nlm, "installed", lambda there=there: there)
-        assert NonLocalMeans().remarks() == (() if there else (WITHOUT,))

@@ -179,13 +179,6 @@ def test_one_pixel_is_returned() -> None:
     assert float(restoration.phi) == 0
 
 
-def test_says_that_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tv, "installed", lambda: True)
-    assert TotalVariation().remarks() == ()
-    monkeypatch.setattr(tv, "installed", lambda: False)
-    assert TotalVariation().remarks() == (kernels.WITHOUT,)
-
-
 def test_agrees_with_scikit_image() -> None:
     """Chambolle's algorithm, run long, on the unsmoothed problem: 1/500 of the range for a small ε."""
     y = noisy(1, 33, 47, 0.1)

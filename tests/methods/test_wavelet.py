@@ -163,9 +163,3 @@ def test_nothing_but_the_image_is_made_until_it_is_asked_for(monkeypatch: pytest
     assert restoration.decoupled
     with pytest.raises(AssertionError):
         restoration.recompose()
-
-
-def test_says_that_it_is_slow_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there in (True, False):
-        monkeypatch.setattr("methods.classic.wavelet.installed", lambda there=there: there)
-        assert bool(WaveletShrinkage().remarks()) is not there

@@ -5,36 +5,28 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from methods.classic.kernels import compiled
+from methods.classic.kernels.averages import TILE, Floats, even_columns, powers_of_two
 
 STRIDE = 512
 """From one line of a tile to the next."""
-TILE = (64, 256)
-"""Rows and columns of a tile, at most."""
-SINGLE = (0.00132764725, 0.00967554189, 0.0555071309, 0.240221202, 0.693146944, 1.0)
-DOUBLE = tuple(math.log(2) ** i / math.factorial(i) for i in range(12, -1, -1))
-"""2^x for |x| ≤ 1/2 as a polynomial, highest power first: to 2·10⁻⁷ of the value, and to 4·10⁻¹⁶."""
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 
 def bilateral_sums(
     y: Floats,
-    mean: Floats,
+    summed: Floats,
     total: Floats,
     spatial: float,
     colour: float,
     offsets: list[tuple[int, int]],
     tile: tuple[int, int] = TILE,
 ) -> None:
-    """Write Σ_j w_ij y_j / Σ_j w_ij, y_i where Σ_j w_ij ≤ 1e-30, and Σ_j w_ij, over the j = i ± an offset.
+    """Write Σ_j w_ij y_j and Σ_j w_ij over the j = i ± an offset.
 
     Args:
         y: (C,H,W), float32 or float64, finite.
-        mean, total: the results, (C,H,W) and (H,W) of the same type; zeros before.
+        summed, total: the results, (C,H,W) and (H,W) of the same type; zeros before.
         spatial, colour: s in pixels and r in units of y, positive.
         offsets: one of each opposite pair, (dy,dx) with dy ≥ 0; those with dy = 0 have dx > 0. They `fit`.
         tile: rows and columns, at most; the sums of float32 depend on it by their rounding.
@@ -43,13 +35,10 @@ def bilateral_sums(
     places = np.array(offsets, np.int64).reshape(-1, 2)
     kind = y.dtype.type
     near = np.array([-0.5 / math.log(2) * (dy * dy + dx * dx) / spatial**2 for dy, dx in offsets], kind)
-    # Tiles of about equal width: none is a narrow rest.
-    columns = -(-width // -(-width // tile[1]))
-    terms = tuple(map(kind, SINGLE if kind is np.float32 else DOUBLE))
+    columns, terms = even_columns(width, tile[1]), powers_of_two(y)
     factor = kind(0.5 / math.log(2) / colour**2)
     if len(places):
-        add_up(y, tuple(range(channels)), places, near, factor, terms, tile[0], columns, mean, total)
-    divide(y, mean, total)
+        add_up(y, tuple(range(channels)), places, near, factor, terms, tile[0], columns, summed, total)
 
 
 def fits(offsets: list[tuple[int, int]]) -> bool:
@@ -145,13 +134,3 @@ def add_up(y, channels, offsets, near, factor, terms, rows, columns, summed, tot
                     line += np.uint64(STRIDE)
                     for x in range(wide):
                         summed[c, row, begin + x] += sums[line + x]
-
-
-@compiled
-def divide(y, mean, total):
-    """Divide sums (C,H,W) by those of the weights (H,W); where these are 1e-30 or less, y is the mean."""
-    for c in range(y.shape[0]):
-        for row in range(y.shape[1]):
-            for x in range(y.shape[2]):
-                weight = total[row, x]
-                mean[c, row, x] = mean[c, row, x] / weight if weight > 1e-30 else y[c, row, x]

@@ -5,25 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from methods.classic.kernels import compiled
+from methods.classic.kernels.averages import TILE, Floats, even_columns, powers_of_two
 
 STRIDE = 640
 """From one line of a tile to the next."""
-TILE = (64, 256)
-"""Rows and columns of a tile, at most."""
-SINGLE = (0.00132764725, 0.00967554189, 0.0555071309, 0.240221202, 0.693146944, 1.0)
-DOUBLE = tuple(math.log(2) ** i / math.factorial(i) for i in range(12, -1, -1))
-"""2^x for |x| ≤ 1/2 as a polynomial, highest power first: to 2·10⁻⁷ of the value, and to 4·10⁻¹⁶."""
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 
 def non_local_sums(
     y: Floats,
-    mean: Floats,
+    summed: Floats,
     total: Floats,
     sigma: float,
     filtering: float,
@@ -31,11 +23,11 @@ def non_local_sums(
     offsets: list[tuple[int, int]],
     tile: tuple[int, int] = TILE,
 ) -> None:
-    """Write Σ_j w_ij y_j / Σ_j w_ij, y_i where Σ_j w_ij ≤ 1e-30, and Σ_j w_ij, over the j = i ± an offset.
+    """Write Σ_j w_ij y_j and Σ_j w_ij over the j = i ± an offset.
 
     Args:
         y: (C,H,W), float32 or float64, finite.
-        mean, total: the results, (C,H,W) and (H,W) of the same type; zeros before.
+        summed, total: the results, (C,H,W) and (H,W) of the same type; zeros before.
         sigma, filtering: σ ≥ 0 and h > 0, in units of y.
         taps: of the patch kernel along an axis, from its middle on: radius + 1 of them, no more than a side of y.
         offsets: one of each opposite pair, (dy,dx) with dy ≥ 0; those with dy = 0 have dx > 0. They `fit`.
@@ -46,16 +38,13 @@ def non_local_sums(
     kind = y.dtype.type
     kernel = np.zeros(filled(len(taps) - 1) + 1, kind)
     kernel[: len(taps)] = taps
-    # Tiles of about equal width: none is a narrow rest.
-    columns = -(-width // -(-width // tile[1]))
-    terms = tuple(map(kind, SINGLE if kind is np.float32 else DOUBLE))
+    columns, terms = even_columns(width, tile[1]), powers_of_two(y)
     factor = 1 / math.log(2) / filtering**2
     if len(places):
         add_up(
             y, tuple(range(channels)), places, kernel, kind(factor / channels), kind(2 * sigma**2 * factor), terms,
-            tile[0], columns, mean, total,
+            tile[0], columns, summed, total,
         )  # fmt: skip
-    divide(y, mean, total)
 
 
 def fits(offsets: list[tuple[int, int]], radius: int) -> bool:
@@ -215,13 +204,3 @@ def add_up(y, channels, offsets, kernel, scale, bias, terms, rows, columns, summ
                     line += np.uint64(STRIDE)
                     for x in range(wide):
                         summed[c, row, begin + x] += sums[line + x]
-
-
-@compiled
-def divide(y, mean, total):
-    """Divide sums (C,H,W) by those of the weights (H,W); where these are 1e-30 or less, y is the mean."""
-    for c in range(y.shape[0]):
-        for row in range(y.shape[1]):
-            for x in range(y.shape[2]):
-                weight = total[row, x]
-                mean[c, row, x] = mean[c, row, x] / weight if weight > 1e-30 else y[c, row, x]
