@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.tables.render import markdown_table
 from benchmarks.timing.compare import Timings
 from datasets.files import write_atomically
 
@@ -29,11 +29,6 @@ def _cell(seconds: float) -> str:
     return "" if pd.isna(seconds) else f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1)]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
-
-
 def to_markdown(timings: Timings) -> str:
     """A table per kind, task and device: seconds by size, quickest first."""
     table = frame(timings)
@@ -51,7 +46,8 @@ def to_markdown(timings: Timings) -> str:
             row = [what, *(_cell(seconds[side][what]) for side in sides), _cell(relative[sides[0]][what])]
             rows.append(row + ([f"{peak[what]:.0f}"] if device == "cuda" else []))
         heads += ["peak MiB"] if device == "cuda" else []
-        lines += ["", f"## {' '.join(filter(None, (kind, subject, device)))}", "", *_grid(heads, rows)]
+        flush = [True, *[False] * (len(heads) - 1)]
+        lines += ["", f"## {' '.join(filter(None, (kind, subject, device)))}", "", markdown_table(heads, rows, flush)]
     units = "The reference is a fixed mix of convolution, FFT, matrix product and elementwise work, timed around each "
     lines += ["", f"{units}round on the same device; the last column is the median ratio at the first size."]
     return "\n".join(lines) + "\n"

@@ -88,32 +88,8 @@ def around(line: Tensor, reach: int | None) -> slice:
     return slice(max(int(places[0]) - reach, 0), int(places[-1]) + reach + 1)
 
 
-def differences(height: int, width: int) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Return (D_rows, D_columns), the forward differences of an image in row-major order, each (HW, HW).
-
-    The row of a pixel that has no neighbour below (to the right) is zero: the Neumann condition at the image border.
-    """
-
-    def forward(n: int) -> sparse.csr_array:
-        d = sparse.diags_array([-np.ones(n), np.ones(n - 1)], offsets=[0, 1], format="lil")
-        d[n - 1, n - 1] = 0
-        return sparse.csr_array(d)
-
-    eye = sparse.eye_array
-    return (
-        sparse.csr_array(sparse.kron(forward(height), eye(width))),
-        sparse.csr_array(sparse.kron(eye(height), forward(width))),
-    )
-
-
-def laplacian(height: int, width: int) -> sparse.csr_array:
-    """Return −Δ = D_rowsᵀ D_rows + D_columnsᵀ D_columns, the 5-point Laplacian with Neumann borders (HW, HW), psd."""
-    rows, columns = differences(height, width)
-    return sparse.csr_array(rows.T @ rows + columns.T @ columns)
-
-
 def laplacian_rows(rows: Bools) -> sparse.csr_array:
-    """Return the rows of `laplacian` of the pixels (H,W) that are True, (n, HW)."""
+    """Return the rows of −Δ, the 5-point Laplacian with Neumann borders, of the pixels (H,W) that are True, (n, HW)."""
     height, width = rows.shape
     i, j = np.nonzero(rows)
     # The neighbours of a pixel, above, left, right and below, and whether there are such.
@@ -146,15 +122,14 @@ def solve_in_hole(matrix: sparse.csr_array, image: Floats, hole: Bools, solve: S
     For a symmetric psd M this is the minimiser of xᵀ M x with Dirichlet data. One factorisation serves all channels.
 
     Args:
-        matrix: the rows of M of the pixels in the hole, in row-major order, or all rows.
+        matrix: the rows of M of the pixels in the hole, in row-major order.
         image: (H,W,C).
         hole: (H,W).
         solve: of the system (n,n), its right-hand side (n,C) and the hole.
     """
     unknown = hole.ravel()
     values = image.reshape(unknown.size, -1).copy()
-    inside = matrix if matrix.shape[0] < unknown.size else matrix[unknown]
     values[unknown] = 0
     # What is known gives the right-hand side, since what is not is 0 so far.
-    values[unknown] = solve(inside[:, unknown], -(inside @ values), hole)
+    values[unknown] = solve(matrix[:, unknown], -(matrix @ values), hole)
     return values.reshape(image.shape)

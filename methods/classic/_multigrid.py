@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
-from methods.classic._inpainting import Bools, Floats, factorise
+from methods.classic._inpainting import Bools, Floats, directly, factorise
 
 DIRECT = 2**18
 """Unknowns up to which a system is factorised."""
@@ -56,7 +56,7 @@ def solve(matrix: sparse.csr_array, right: Floats, hole: Bools) -> Floats:
         ArithmeticError: the iteration does not converge.
     """
     if len(right) <= DIRECT:
-        return factorise(matrix).solve(right)
+        return directly(matrix, right, hole)
     levels, place = [], np.stack(np.nonzero(hole))
     while matrix.shape[0] > COARSEST:
         place, block = np.unique(place // 2, axis=1, return_inverse=True)

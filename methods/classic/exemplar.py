@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from datasets.spec import Within
-from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian, solve_in_hole
+from methods.classic._inpainting import Bools, Floats, Inpainting, laplacian_rows, solve_in_hole
 
 CHUNK = 256
 """Target patches compared with a block of source patches at once."""
@@ -81,7 +81,7 @@ class Exemplar(Inpainting):
             levels.append((image, hole))
 
         image, hole = levels.pop()
-        x = solve_in_hole(laplacian(*hole.shape), image, hole)
+        x = solve_in_hole(laplacian_rows(hole), image, hole)
         x = self.complete(x, hole, patch, finest=not levels)
         while levels:
             image, hole = levels.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.folder import provenance
+from benchmarks.tables.render import markdown_table
 from benchmarks.timing.peers.clock import SEVERAL
 from benchmarks.timing.peers.found import every_race
+from benchmarks.timing.peers.race import Size
 from benchmarks.timing.peers.runner import Line, Raced
 from datasets.errors import SuiteError
 from datasets.files import write_atomically
@@ -147,9 +149,9 @@ LEGEND = (
 
 def to_markdown(table: pd.DataFrame, facts: Facts) -> str:
     """Return one table of all races, what each peer is called with, and what was not run."""
-    lines = ["# Rows and metrics against other code", "", LEGEND, "", _row(HEADS)]
-    lines.append(_row("---" if number in WORDS else "---:" for number in range(len(HEADS))))
-    lines += [_row(_cells(line)) for line in table.to_dict("records")]
+    cells = [_cells(line) for line in table.to_dict("records")]
+    made = markdown_table(HEADS, cells, [number in WORDS for number in range(len(HEADS))])
+    lines = ["# Rows and metrics against other code", "", LEGEND, "", made]
     lines += ["", "## How the peers are called", ""]
     raced = set(zip(table.race, table.peer, strict=True))
     for race in every_race().values():
@@ -171,14 +173,10 @@ def to_markdown(table: pd.DataFrame, facts: Facts) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def _cells(line: dict[Any, Any]) -> Sequence[str]:
-    size = f"{line['height']}×{line['width']} {'gray' if line['planes'] == 1 else 'colour'}"
+    size = Size(line["height"], line["width"], line["planes"])
     return (
-        line["row"], line["peer"], size, _three(line["ours_seconds"]), _three(line["peer_seconds"]),
+        line["row"], line["peer"], str(size), _three(line["ours_seconds"]), _three(line["peer_seconds"]),
         f"**{_three(line['ratio'])}**" if line["ratio"] >= 1 else _three(line["ratio"]),
         f"{_three(line['ratio_least'])}–{_three(line['ratio_most'])}", _quality(line["ours_quality"]),
         _quality(line["peer_quality"]), line["unit"], line["peer_is"], str(line["rounds"]),

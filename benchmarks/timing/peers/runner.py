@@ -11,8 +11,6 @@ from benchmarks.executors.progress import Live
 from benchmarks.timing.peers.clock import SEVERAL, in_turn, warm
 from benchmarks.timing.peers.race import Peer, Race, Size, make_case
 
-ROUNDS = 7
-
 
 @dataclass(frozen=True)
 class Line:
@@ -64,7 +62,7 @@ class Raced:
     not_run: tuple[tuple[str, str, str], ...]
 
 
-def run(races: Sequence[Race], rounds: int = ROUNDS, sizes: Sequence[Size] | None = None) -> Iterator[Raced]:
+def run(races: Sequence[Race], rounds: int, sizes: Sequence[Size] | None = None) -> Iterator[Raced]:
     """Carry out races, show how far it is, and yield what there is after every race, so that it can be kept.
 
     Args:
