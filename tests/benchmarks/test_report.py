@@ -245,11 +245,14 @@ def test_a_page_says_of_how_many_images_it_has_pictures(tmp_path: Path, monkeypa
 @pytest.mark.slow  # of the CPU of a machine that does nothing else
 def test_a_report_of_thousands_of_images_is_quick(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", ["noisy", "nlm"], [f"{place:04d}" for place in range(5000)], pictures=None)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-m", "benchmarks.report", str(folder)], cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert done.returncode == 0
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 8
+    seconds = []
+    for _ in range(2):  # the better of two: other work on the machine only ever adds
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-m", "benchmarks.report", str(folder)], cwd=ROOT)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 8
     assert (folder / "report.html").stat().st_size < 5e6
 
 
