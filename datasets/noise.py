@@ -13,7 +13,9 @@ from torch import Tensor
 
 
 class Noise(ABC):
-    """A law of y given the noise-free observation z = A x; pixels are independent given z, and E[y | z] = z.
+    """A law of y given the noise-free observation z = A x; pixels are independent given z.
+
+    E[y | z] = z unless a law says otherwise.
 
     Scales are those of images in [0,1]. Nothing is clipped.
     """
