@@ -35,10 +35,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Timings:
-    """The cases of a file by name, and the machine they were timed on."""
+    """The cases of a file by name, the machine they were timed on, and the versions and commit that were timed."""
 
     cases: dict[str, Case]
     processor: str
+    versions: dict[str, str]
+    commit: str
 
 
 def load(path: Path) -> Timings:
@@ -57,7 +59,10 @@ def load(path: Path) -> Timings:
             for one in content["benchmarks"]
             if "relative" in one["extra_info"]
         }  # fmt: skip
-        processor = str(content["machine_info"].get("cpu", {}).get("brand_raw", "unknown processor"))
+        machine = content["machine_info"]
+        processor = str(machine.get("cpu", {}).get("brand_raw", "unknown processor"))
+        versions = {str(name): str(version) for name, version in machine.get("versions", {}).items()}
+        commit = str(content.get("commit_info", {}).get("id", "unknown"))
     except OSError as error:
         raise SuiteError(f"cannot read {path}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -67,7 +72,7 @@ def load(path: Path) -> Timings:
         ) from error
     if not cases:
         raise SuiteError(f"{path} holds no timed case.")
-    return Timings(cases, processor)
+    return Timings(cases, processor, versions, commit)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.tables.render import markdown_table
@@ -12,6 +13,8 @@ from benchmarks.timing.compare import Timings
 from datasets.files import write_atomically
 
 RESTORE = "restore"
+NAMED = ("python", "torch", "numpy", "scipy")
+"""Packages whose versions the table says."""
 
 
 def frame(timings: Timings) -> pd.DataFrame:
@@ -34,6 +37,8 @@ def to_markdown(timings: Timings) -> str:
     table = frame(timings)
     cards = sorted({case.info["card"] for case in timings.cases.values() if "card" in case.info})
     lines = ["# Timings", "", f"Seconds of the quickest round on {', '.join([timings.processor, *cards])}, one thread."]
+    versions = ", ".join(f"{name} {timings.versions[name]}" for name in NAMED if name in timings.versions)
+    lines += [f"Commit {timings.commit[:7]}{versions and f'; {versions}'}."]
     for names, part in table.groupby(["kind", "subject", "device"], sort=True):
         kind, subject, device = map(str, names)
         seconds = part.pivot_table(index="what", columns="side", values="seconds")
@@ -60,6 +65,7 @@ def draw(timings: Timings) -> bytes:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     import seaborn as sns
+    from matplotlib.ticker import NullFormatter
 
     sns.set_theme(style="whitegrid", context="paper", rc={"axes.titlelocation": "left"})
     table = frame(timings)
@@ -74,6 +80,9 @@ def draw(timings: Timings) -> bytes:
                       palette="crest", log_scale=True, ax=axis)  # fmt: skip
         axis.set(xlabel="seconds", ylabel="", title=f"{subject or RESTORE} on {device}")
         axis.yaxis.grid(True)
+        low, high = part.seconds.min(), part.seconds.max()
+        axis.set_xlim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))  # whole decades: labels have room
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.legend(title=None, fontsize=6.5)
         axis.tick_params(axis="y", labelsize=7)
     figure.tight_layout()

@@ -14,6 +14,7 @@ from bigprior.model_card import CARD, write_card
 from bigprior.training import WEIGHTS, Problem, Recipe, train
 from datasets.errors import SuiteError, unknown
 from datasets.training_images import TRAINING_SETS, TrainingImages
+from methods.supervised.problems.artefacts import Artefacts
 from methods.supervised.problems.colorize import Colorization
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
@@ -35,6 +36,7 @@ JOBS = {
     "denoise": Job(Denoising, Recipe(steps=7500, batch=4, size=96), TRAINING_SETS),
     "inpaint": Job(Inpainting, Recipe(steps=5000, batch=4, size=160), LSUN),
     "inpaint-gan": Job(AdversarialInpainting, Recipe(steps=2500, batch=4, size=128, rate=0.003, ema=0.995), LSUN),
+    "artefacts": Job(Artefacts, Recipe(steps=4000, batch=4, size=96, rate=0.004), TRAINING_SETS),
     "colorize": Job(Colorization, Recipe(steps=1800, batch=6, size=208, validate=300), LSUN),
 }
 

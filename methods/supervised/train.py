@@ -11,7 +11,7 @@ from datasets.cli import guarded
 from datasets.errors import unknown
 
 # Names of modules that take seconds to load, so that a command line is read at once.
-TASKS = ("denoise", "inpaint", "inpaint-gan", "colorize")
+TASKS = ("denoise", "inpaint", "inpaint-gan", "artefacts", "colorize")
 """What there is a job for."""
 SETS = ("cbsd432", "lsun-bedroom", "lsun-church", "lsun-conference")
 """Sets with a training split."""
