@@ -27,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m bigprior.train", description=(__doc__ or "").split(":")[0])
     commands = p.add_subparsers(dest="what", required=True)
     phi = commands.add_parser("phi", help="a φ-network, from the images of any prior")
-    phi.add_argument("--task", required=True, help="denoise, inpaint-center, inpaint-random or colorize")
+    phi.add_argument(
+        "--task", required=True, help="a task's spec, or several of one task: jpeg[quality=10],jpeg[quality=40]"
+    )
     phi.add_argument("--sigma", help="denoise: σ on the 0–255 scale, or A:B")
     phi.add_argument("--set", dest="sets", nargs="+", required=True, metavar="SET", help="sets with a training split")
     prior = phi.add_mutually_exclusive_group(required=True)

@@ -21,16 +21,28 @@ from bigprior.phi.implied import ImpliedPhi
 from bigprior.phi.least_squares import LinearPhi, solve
 from bigprior.phi.least_squares import to_bytes as linear_to_bytes
 from bigprior.phi.network import PhiConfig, PhiNetwork, to_bytes
-from bigprior.phi.train import Cached, Files, ImageOf, PhiProblem, Source, evaluate, lifted, named_prior, read_pairs
+from bigprior.phi.train import (
+    Cached,
+    Files,
+    ImageOf,
+    Pair,
+    PhiProblem,
+    Source,
+    evaluate,
+    lifted,
+    named_prior,
+    read_pairs,
+)
 from bigprior.priors.compact.prior import CompactPrior
 from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
 from bigprior.priors.compact.samples import SAMPLES, draw_samples
 from bigprior.priors.compact.training import Conditions
 from bigprior.train import IMPLIED, LEAST_SQUARES
 from bigprior.training import LOG, WEIGHTS, Recipe, train
+from datasets.catalog import TASKS
 from datasets.errors import SuiteError
 from datasets.files import write_atomically
-from datasets.task import get_task
+from datasets.task import Task, get_task
 from datasets.training_images import TRAINING_SETS, TrainingImages
 
 NOWHERE = Source("", "", 0, 0)
@@ -116,13 +128,25 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     if options.loss == LEAST_SQUARES and options.task != "colorize":
         raise SuiteError(f"--loss {LEAST_SQUARES} is for --task colorize: it looks at luma and chroma.")
     began = time.monotonic()
-    task = get_task(options.task, **({} if options.sigma is None else {"sigma": options.sigma}))
+    tasks = settings(options.task, options.sigma)
     fidelity: ImageOf = Files(options.fidelity_images) if options.fidelity_images else lifted
     if options.fidelity:
         fidelity = named_prior(options.fidelity)
-    prior = Files(options.prior_images) if options.prior_images else Cached(named_prior(options.prior), _cache(options))
-    pairs = read_pairs(task, options.sets, prior, fidelity, options.draws, options.seed, options.held_out,
-                       options.unseen)  # fmt: skip
+    pairs: tuple[list[Pair], list[Pair]] = ([], [])
+    for task in tasks:
+        prior = named_prior(options.prior) if options.prior else Files(options.prior_images)
+        found = read_pairs(
+            task,
+            options.sets,
+            Cached(prior, _cache(options, task)) if options.prior else prior,
+            fidelity,
+            options.draws,
+            options.seed,
+            options.held_out,
+            options.unseen,
+        )
+        for part, more in zip(pairs, found, strict=True):
+            part.extend(more)
     network: LinearPhi | PhiNetwork
     if options.loss == LEAST_SQUARES:
         fitted = time.monotonic()
@@ -130,7 +154,8 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
         recipe, seconds = {"ridge": options.ridge}, time.monotonic() - fitted
         weights = linear_to_bytes(network)
     else:
-        config = PhiConfig(task.name, tuple(options.widths), options.scale, hole_only=task.name in INPAINTING)
+        name = tasks[0].name
+        config = PhiConfig(name, tuple(options.widths), options.scale, hole_only=name in INPAINTING)
         problem, stated = PhiProblem(config, pairs, options.loss), _recipe(options)
         trained = train(problem, stated, options.out, options.device, options.resume, lambda s: print(s, flush=True))
         network = problem.at_work(trained)
@@ -138,7 +163,8 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
         weights = to_bytes(network)
     threads = torch.get_num_threads()
     card = Card(
-        name=options.name, task=task.label, sets=tuple(options.sets), loss=options.loss, recipe=recipe,
+        name=options.name, task=", ".join(task.label for task in tasks), sets=tuple(options.sets), loss=options.loss,
+        recipe=recipe,
         prior=options.prior_name or options.prior or options.prior_images,
         fidelity=options.fidelity_name or options.fidelity or options.fidelity_images or "the task's own lift of y",
         command=_command(options, given), seconds=seconds,
@@ -151,6 +177,23 @@ def train_phi(options: argparse.Namespace, given: Sequence[str]) -> int:
     write(options.out, card, weights)
     print(f"{options.out / options.name}.safetensors, {time.monotonic() - began:.0f} s in all")
     return 0
+
+
+def settings(text: str, sigma: str | None = None) -> list[Task]:
+    """Return the settings of one task that a φ-network is to know: specs, separated by commas.
+
+    Args:
+        sigma: σ, of a task that has one.
+
+    Raises:
+        SuiteError: a spec is wrong, or they are of several tasks.
+    """
+    told = {} if sigma is None else {"sigma": sigma}
+    tasks = [get_task(str(spec), **told) for spec in TASKS.parse_list(text)]
+    names = list(dict.fromkeys(task.name for task in tasks))
+    if len(names) != 1:
+        raise SuiteError(f"a φ-network is for the settings of one task, and these are {len(names)}: {text}.")
+    return tasks
 
 
 def train_implied(options: argparse.Namespace, given: Sequence[str]) -> int:
@@ -181,9 +224,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     )  # fmt: skip
 
 
-def _cache(options: argparse.Namespace) -> Path:
+def _cache(options: argparse.Namespace, task: Task) -> Path:
     """The folder of a prior's images: one for each prior, task and seed."""
-    words = (options.prior, options.task, options.sigma or "", f"seed{options.seed}")
+    words = (options.prior, task.label, f"seed{options.seed}")
     return Path(options.out) / "prior" / re.sub(r"[^\w.-]+", "-", "-".join(filter(None, words)))
 
 
