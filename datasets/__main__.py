@@ -20,9 +20,10 @@ from datasets.spec import parameters, parse
 if TYPE_CHECKING:
     from datasets.dataset import Dataset, Entry
 
-MODELS = "models"
-"""On the command line: every file of trained weights in the registry."""
-MODEL_ENDINGS = (".mat", ".pth")
+MODELS, KERNELS = "models", "kernels"
+"""On the command line: the registry's files of trained weights, with their configurations, and of blur kernels."""
+MODEL_ENDINGS = (".mat", ".pt", ".pth", "/config.json")
+KERNEL_FOLDER = "cszn-KAIR/kernels/"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     get.add_argument(
         "name",
         metavar="NAME",
-        help=f"a set, '{MODELS}' (published weights), a file or folder of datasets/registry.csv, or 'all'",
+        help=f"a set, '{MODELS}' (published weights), '{KERNELS}' (blur kernels), a file or folder of "
+        "datasets/registry.csv, or 'all'",
     )
     get.add_argument("--split", help="only this split of the set")
     check = commands.add_parser(
@@ -107,12 +109,14 @@ def _select(name: str, split: str | None) -> list[str]:
         return [path for each in dataset.splits if split in (None, each) for path in dataset.paths(each)]
     if split is not None:
         raise SuiteError(f"--split goes with the name of a set, and '{name}' is none.")
-    if name == MODELS:
-        return [path for path in fetch.registry() if path.endswith(MODEL_ENDINGS)]
+    known = list(fetch.registry())
+    kernels = [path for path in known if path.startswith(KERNEL_FOLDER)]
+    models = [path for path in known if path.endswith(MODEL_ENDINGS) and path not in kernels]
     prefix = name.rstrip("/")
-    paths = [path for path in fetch.registry() if name == "all" or path == prefix or path.startswith(f"{prefix}/")]
+    named = {MODELS: models, KERNELS: kernels, "all": known}
+    paths = named.get(name) or [path for path in known if path == prefix or path.startswith(f"{prefix}/")]
     if not paths:
-        raise unknown("dataset", name, [*SETS.names(), MODELS, "all"])
+        raise unknown("dataset", name, [*SETS.names(), MODELS, KERNELS, "all"])
     return paths
 
 
@@ -138,10 +142,12 @@ def _fetch(name: str, split: str | None) -> int:
 
 def _everything() -> dict[str, list[Entry]]:
     """Return every set's images, and the registry's other files under a name of their own."""
-    from datasets.dataset import RegisteredImage
+    from datasets.dataset import RegisteredImage, RegisteredSet
 
-    groups = {dataset.label: _images(dataset) for dataset in named_sets()}
-    in_sets = {entry.path for group in groups.values() for entry in group if isinstance(entry, RegisteredImage)}
+    sets = named_sets()
+    groups = {dataset.label: _images(dataset) for dataset in sets}
+    registered = [dataset for dataset in sets if isinstance(dataset, RegisteredSet)]
+    in_sets = {path for dataset in registered for split in dataset.splits for path in dataset.paths(split)}
     others: list[Entry] = [RegisteredImage(path, path, "all") for path in fetch.registry() if path not in in_sets]
     return {**groups, "other files": others}
 

@@ -25,6 +25,16 @@ SIZES = {
     "cbsd68": {"test": 68},
     "kodak24": {"test": 24},
     "mcmaster": {"test": 18},
+    "set5": {"test": 5},
+    "set14": {"test": 14},
+    "classic5": {"test": 5},
+    "live1": {"test": 29},
+    "bsd100": {"test": 100},
+    "urban100": {"test": 100},
+    "polyu": {"test": 100},
+    "cc": {"test": 15},
+    "houses": {"train": 2140},
+    "imagenet-samples": {"train": 1000},
     "cbsd432": {"train": 432},
     "lsun-bedroom": {"train": 250, "test": 50},
     "lsun-church": {"train": 250, "test": 50},
@@ -131,6 +141,9 @@ def test_berkeley_test_images_are_not_among_the_training_images() -> None:
         ("set12", "test", {(1, 256, 256), (1, 512, 512)}),
         ("bsd68", "test", {(1, 321, 481), (1, 481, 321)}),
         ("cbsd68", "test", {(3, 321, 481), (3, 481, 321)}),
+        ("set5", "test", {(3, 512, 512), (3, 288, 288), (3, 256, 256), (3, 280, 280), (3, 344, 228)}),
+        ("classic5", "test", {(1, 512, 512)}),
+        ("polyu[pairs=20]", "test", {(3, 512, 512)}),
         ("lsun-church", "test", {(3, 256, 256)}),
     ],
 )
@@ -284,7 +297,7 @@ def test_empty_folder(tmp_path: Path) -> None:
 def test_unknown_dataset_lists_near_and_valid_names_and_folders(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         get_dataset("set21")
-    for part in ("unknown dataset 'set21'", "Did you mean set12", "kodak24", "lsun-church", "existing folder"):
+    for part in ("unknown dataset 'set21'", "Did you mean set14 or set12", "kodak24", "lsun-church", "existing folder"):
         assert part in str(caught.value)
     save(tmp_path / "a.png")
     with pytest.raises(SuiteError, match="is a file: give the folder"):

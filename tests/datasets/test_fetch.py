@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -252,7 +253,8 @@ def test_registry_is_sorted_and_complete() -> None:
         assert row.url.startswith("https://")
         assert f"{owner}-{repository}" == owner_repository
         assert len(bytes.fromhex(commit)) == 20  # a fixed commit, not a branch
-        assert row.url.endswith(f"{commit}/{inside}")
+        assert unquote(row.url).endswith(f"{commit}/{inside}")
+        assert " " not in row.url
 
 
 def test_a_path_that_is_not_registered() -> None:

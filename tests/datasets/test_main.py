@@ -67,7 +67,7 @@ def error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_bad_names_and_splits(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Did you mean set12" in error(["fetch", "set21"], capsys)
+    assert "Did you mean set14 or set12" in error(["fetch", "set21"], capsys)
     assert "Valid: train" in error(["fetch", "cbsd432", "--split", "test"], capsys)
     assert "--split" in error(["fetch", "all", "--split", "test"], capsys)
     assert "unknown dataset" in error(["verify", "set21"], capsys)
@@ -89,7 +89,9 @@ def test_fetch_photos_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_fetch_models_means_every_file_of_weights(
     nothing_here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = [path for path in fetch.registry() if Path(path).suffix in (".pth", ".mat")]
+    ends = [path for path in fetch.registry() if Path(path).suffix in (".pt", ".pth", ".mat", ".json")]
+    weights = [path for path in ends if "/kernels/" not in path]
+    assert sum(path.endswith(".pt") for path in weights) == 2
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of the byte "x"
     rows = {path: fetch.Remote(path, digest, 1, "http://127.0.0.1:1/nowhere") for path in fetch.registry()}
     monkeypatch.setattr(fetch, "registry", lambda: rows)
@@ -99,6 +101,43 @@ def test_fetch_models_means_every_file_of_weights(
         (nothing_here / path).write_bytes(b"x")
     assert main(["fetch", "models"]) == 0
     assert f"models: {len(weights)} files, all verified ({len(weights)} in the cache)" in capsys.readouterr().out
+
+
+def test_fetch_kernels_means_the_files_of_blur_kernels_alone(
+    nothing_here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of the byte "x"
+    rows = {path: fetch.Remote(path, digest, 1, "http://127.0.0.1:1/nowhere") for path in fetch.registry()}
+    monkeypatch.setattr(fetch, "registry", lambda: rows)
+    for name in ("Levin09.mat", "kernels_12.mat"):
+        (nothing_here / "cszn-KAIR/kernels" / name).parent.mkdir(parents=True, exist_ok=True)
+        (nothing_here / "cszn-KAIR/kernels" / name).write_bytes(b"x")
+    assert main(["fetch", "kernels"]) == 0
+    assert "kernels: 2 files, all verified (2 in the cache)" in capsys.readouterr().out
+    assert "Did you mean kernels" in error(["fetch", "kernel"], capsys)
+
+
+def test_both_photographs_of_a_pair_are_fetched_and_verified(
+    nothing_here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of the byte "x"
+    rows = {path: fetch.Remote(path, digest, 1, "http://127.0.0.1:1/nowhere") for path in fetch.registry()}
+    monkeypatch.setattr(fetch, "registry", lambda: rows)
+    paths = [path for path in rows if "MCWNNM" in path]
+    for path in paths:
+        (nothing_here / path).parent.mkdir(parents=True, exist_ok=True)
+        (nothing_here / path).write_bytes(b"x")
+    assert main(["fetch", "cc"]) == 0
+    assert "cc: 30 files, all verified (30 in the cache)" in capsys.readouterr().out
+    assert main(["verify", "cc"]) == 0
+    assert "cc: 15 files, 15 verified" in capsys.readouterr().out
+    noisy = next(nothing_here / path for path in paths if path.endswith("_real.png"))
+    noisy.write_bytes(b"y")
+    assert main(["verify", "cc"]) == 1
+    assert f"damaged: {noisy}" in capsys.readouterr().out
+    noisy.unlink()
+    assert main(["verify", "cc"]) == 1
+    assert "cc: 15 files, 14 verified, 0 damaged, 1 missing" in capsys.readouterr().out
 
 
 def test_verify_tells_missing_and_damaged(partly_here: Path, capsys: pytest.CaptureFixture[str]) -> None:

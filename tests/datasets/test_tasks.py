@@ -47,7 +47,19 @@ def truth(o: Observation) -> Tensor:
 
 
 def test_names() -> None:
-    assert set(TASKS.names()) == {"denoise", "inpaint-center", "inpaint-random", "colorize"}
+    assert set(TASKS.names()) == {
+        "colorize",
+        "deblur",
+        "denoise",
+        "denoise-impulse",
+        "denoise-poisson",
+        "inpaint-center",
+        "inpaint-freeform",
+        "inpaint-random",
+        "jpeg",
+        "real-noise",
+        "super-resolve",
+    }
 
 
 @pytest.mark.parametrize("task", ALL, ids=label)
@@ -188,7 +200,9 @@ def test_equal_sigmas_are_one_task_and_different_ones_two() -> None:
 
 
 def test_unknown_tasks_and_parameters() -> None:
-    with pytest.raises(SuiteError, match=r"unknown task 'denoize'\. Did you mean denoise.*\? Valid: colorize, denoise"):
+    with pytest.raises(
+        SuiteError, match=r"unknown task 'denoize'\. Did you mean denoise.*\? Valid: colorize, deblur, denoise"
+    ):
         get_task("denoize")
     for name, parameters in (("denoise", {"sgima": 1}), ("colorize", {"sigma": 25}), ("denoise", {"_range": (0, 1)})):
         with pytest.raises(SuiteError, match=f"unknown parameter of task '{name}'"):
