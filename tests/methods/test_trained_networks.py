@@ -202,6 +202,7 @@ def test_a_foreign_file_is_named_with_what_was_expected(tmp_path: Path) -> None:
 SHIPPED = {
     "unet": (8_000_000, denoiser.untrained),
     "unet-250-bedroom": (8_000_000, denoiser.untrained),
+    "artefacts": (8_000_000, denoiser.untrained),
     "gated-cnn": (6_000_000, _gated.untrained),
     "gated-cnn-250-bedroom": (6_000_000, _gated.untrained),
     "gated-gan": (6_000_000, _gated.untrained),
@@ -232,6 +233,7 @@ def test_every_trained_method_has_its_file() -> None:
                 "unet-blind",
                 "unet-sigma",
                 "unet-blind-250",
+                "unet-artefacts",
                 "gated-cnn",
                 "gated-cnn-250",
                 "gated-gan",
