@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -15,6 +15,9 @@ from datasets.noise import Gaussian
 from datasets.observation import Observation, Truth
 from datasets.spec import Within, check_ranges
 from datasets.task import Key, Problem, Task
+
+SHAPES = {"gaussian": ("width",), "motion": ("length", "angle"), "levin": ("number",)}
+"""The parameters that shape a kernel, by its name."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Deblur(Task):
         number: of the camera shake, 1 to 8.
 
     Raises:
-        SuiteError: the kernel is larger than the image; or Levin's kernels are not here and cannot be fetched.
+        SuiteError: a parameter of another kernel is given; the kernel is larger than the image; or Levin's kernels are
+            not here and cannot be fetched.
     """
 
     name: ClassVar[str] = "deblur"
@@ -53,6 +57,18 @@ class Deblur(Task):
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        for field in fields(self):
+            owner = next((kernel for kernel, names in SHAPES.items() if field.name in names), self.kernel)
+            if owner != self.kernel and getattr(self, field.name) != field.default:
+                raise SuiteError(
+                    f"{field.name} belongs to kernel={owner}, and the kernel is {self.kernel}: leave it out."
+                )
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The kernel with what shapes it, σ and the border."""
+        named = ("kernel", *SHAPES[self.kernel], "sigma", "border")
+        return {name: getattr(self, name) for name in named}
 
     @property
     def problem(self) -> Problem:  # type: ignore[override]

@@ -34,7 +34,7 @@ class SuperResolve(Task):
         sigma: σ on the 0–255 scale.
 
     Raises:
-        SuiteError: the image is smaller than s, or than the kernel.
+        SuiteError: `width` is given for another kernel; the image is smaller than s, or than the kernel.
     """
 
     name: ClassVar[str] = "super-resolve"
@@ -50,6 +50,14 @@ class SuperResolve(Task):
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if self.kernel != "gaussian" and self.width != SuperResolve.width:
+            raise SuiteError(f"width belongs to kernel=gaussian, and the kernel is {self.kernel}: leave it out.")
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The scale, the kernel with what shapes it, and σ."""
+        shape = {"width": self.width} if self.kernel == "gaussian" else {}
+        return {"scale": self.scale, "kernel": self.kernel, **shape, "sigma": self.sigma}
 
     @property
     def problem(self) -> Problem:  # type: ignore[override]
