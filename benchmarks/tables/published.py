@@ -16,10 +16,11 @@ from datasets.spec import Spec, parse
 DENOISING = "denoising_psnr.csv"
 METRIC = "psnr"
 """What the file of denoising holds; its default parameters are those of the literature."""
-OURS = {"cbm3d": "bm3d", "dncnn-s": "dncnn-gray-25"}
-"""Published names of methods that are called otherwise here: one `bm3d` row serves gray and colour."""
-OURS_IN_COLOUR = OURS | {"ffdnet": "ffdnet-color"}
-"""On colour sets; on gray ones the published FFDNet is another network, which the suite does not have."""
+OURS_IN_GRAY = {
+    "dncnn-s": "dncnn-gray-{sigma}", "dncnn-b": "dncnn-blind-gray", "ffdnet": "ffdnet-gray", "fdncnn": "fdncnn-gray",
+}  # fmt: skip
+OURS_IN_COLOUR = {"cbm3d": "bm3d", "ffdnet": "ffdnet-color"}
+"""Published names of methods that are called otherwise here, on gray and on colour sets."""
 
 Figures = dict[str, tuple[float, str]]
 """Row → the published mean and its source."""
@@ -47,8 +48,8 @@ def published_psnr(task: str, dataset: str, sigma: str) -> Figures:
     if hit.empty:
         return {}
     rows = zip(hit.method, hit.value, hit.source, strict=True)
-    ours = OURS_IN_COLOUR if SETS.get(dataset).colour else OURS
-    return {ours.get(method, method): (float(value), source) for method, value, source in rows}
+    ours = OURS_IN_COLOUR if SETS.get(dataset).colour else OURS_IN_GRAY
+    return {ours.get(name, name).format(sigma=sigma): (float(value), source) for name, value, source in rows}
 
 
 def published_for(facts: Facts) -> Figures:
