@@ -316,7 +316,7 @@ def test_pinned_noise_of_a_reduction() -> None:
     np.testing.assert_allclose(y[0, :, 3, 5], FIRST, rtol=0, atol=1e-5)
 
 
-FIRST = [0.5584054, 0.4284751, 0.5856625]
+FIRST = [0.5189098, 0.3786634, 0.4679161]
 """y of the three channels in row 3 and column 5."""
 
 
