@@ -25,7 +25,7 @@ from tests.datasets.halving import Halve
 SIZES = [(33, 47), (40, 32)]
 LARGEST_END = 300
 PAIRED = ("real-noise",)
-"""Tasks that take their noise from a pair of photographs: of any other image they make blind denoising without noise."""
+"""Tasks whose noise is a pair of photographs: of any other image they make blind denoising without noise."""
 TRIED: list[Task] = [
     TASKS.build(text) for name in TASKS.index() if name not in PAIRED for text in (name, *TASKS.get(name).examples)
 ]
