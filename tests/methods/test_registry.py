@@ -132,7 +132,7 @@ def test_show_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["show", "nlmm"], "unknown method 'nlmm'. Did you mean nlm?"),
+        (["show", "nlmm"], "unknown method 'nlmm'. Did you mean nlm"),
         (["show", "nlm[serach=5]"], "unknown parameter of method 'nlm' 'serach'. Did you mean search"),
         (["show", "nlm[patch=4]"], "patch must be a whole number or none, odd, 1 to 63, not '4'"),
         (["show", "nlm[patch=5"], "the bracket is not closed"),
