@@ -24,6 +24,9 @@ from tests.datasets.halving import Halve
 
 SIZES = [(33, 47), (40, 32)]
 LARGEST_END = 300
+LONG = ("bm3d", "bm3d-deblur", "bm3d-fusion", "pnp", "pnp-admm", "red")
+"""Rows that take a second even for small images: tried on `USUAL`, and on every other task in the slow tests."""
+USUAL = ("deblur", "denoise")
 PAIRED = ("real-noise",)
 """Tasks whose noise is a pair of photographs: of any other image they make blind denoising without noise."""
 TRIED: list[Task] = [
@@ -50,6 +53,8 @@ def _pairs(tasks: list[Task], variants: bool = False) -> list[pytest.param]:
             if task.problem in method.problems:
                 reason = method.supports(task) or method.on_request
                 marks = [pytest.mark.skip(reason=reason)] if reason else []
+                if name in LONG and task not in (TASKS.build(usual) for usual in USUAL):
+                    marks.append(pytest.mark.slow)
                 found.append(pytest.param(name, task, id=f"{name}-{task.label.replace(' ', '-')}", marks=marks))
     return found
 
