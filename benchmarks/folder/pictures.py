@@ -184,7 +184,7 @@ class Pictures:
     @staticmethod
     def _write_observation_pngs(folder: Path, observation: Observation) -> None:
         assert observation.truth is not None
-        for name, pixels in (("clean", observation.truth.clean[0]), ("degraded", observation.fidelity[0])):
+        for name, pixels in (("clean", observation.truth.clean[0]), ("degraded", as_seen(observation)[0])):
             if not (folder / f"{name}.png").exists():
                 write_atomically(folder / f"{name}.png", to_png(pixels))
 
@@ -251,3 +251,9 @@ def _read_arrays(path: Path, flag: str = "--save-images") -> dict[str, np.ndarra
             return dict(arrays)
     except UNREADABLE as error:
         raise SuiteError(f"{path} cannot be read ({error}): delete it and run again with {flag}.") from error
+
+
+def as_seen(observation: Observation) -> Tensor:
+    """Return y to look at: as it is where it has the shape of x, else lifted. The lift of a blur is mostly noise."""
+    y = observation.y
+    return y if y.shape == observation.operator.image_shape(y.shape) else observation.fidelity
