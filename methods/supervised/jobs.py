@@ -19,6 +19,7 @@ from methods.supervised.problems.colorize import Colorization
 from methods.supervised.problems.denoise import Denoising
 from methods.supervised.problems.inpaint import Inpainting
 from methods.supervised.problems.inpaint_gan import AdversarialInpainting
+from methods.supervised.train import SETS
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def carry_out(options: Namespace, given: Sequence[str]) -> int:
     job = JOBS[options.task]
     sets = tuple(options.sets or job.sets)
     for name in sets:
-        if name not in TRAINING_SETS:
-            raise unknown("training set", name, TRAINING_SETS)
+        if name not in SETS:
+            raise unknown("training set", name, SETS)
     changed = {f.name: getattr(options, f.name) for f in fields(Recipe) if getattr(options, f.name) is not None}
     recipe = replace(job.recipe, **changed)
     if options.device != "cpu" and not torch.cuda.is_available():

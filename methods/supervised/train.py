@@ -13,8 +13,8 @@ from datasets.errors import unknown
 # Names of modules that take seconds to load, so that a command line is read at once.
 TASKS = ("denoise", "inpaint", "inpaint-gan", "artefacts", "colorize")
 """What there is a job for."""
-SETS = ("cbsd432", "lsun-bedroom", "lsun-church", "lsun-conference")
-"""Sets with a training split."""
+SETS = ("cbsd432", "lsun-bedroom", "lsun-church", "lsun-conference", "houses", "imagenet-samples")
+"""Sets with a training split; a job uses the last two if they are named."""
 RECIPE: dict[str, type[int] | type[float]] = {
     "steps": int, "batch": int, "size": int, "rate": float, "warm_up": int, "ema": float, "clip": float, "seed": int,
     "validate": int, "save": float,

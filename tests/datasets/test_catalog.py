@@ -74,7 +74,9 @@ def test_a_variant_is_a_spec_under_another_name() -> None:
 
 
 def test_unknown_names_have_near_ones() -> None:
-    with pytest.raises(SuiteError, match=r"unknown method 'nlmm'\. Did you mean nlm.*\? Valid: .*bigprior, .*wavelet, .*\."):
+    with pytest.raises(
+        SuiteError, match=r"unknown method 'nlmm'\. Did you mean nlm.*\? Valid: .*bigprior, .*wavelet, .*\."
+    ):
         METHODS.parse_list("tv,nlmm")
     with pytest.raises(SuiteError, match="unknown task"):
         TASKS.get("denoize")

@@ -12,7 +12,8 @@ from torch import Tensor
 from datasets.__main__ import named_sets
 from datasets.dataset import get_dataset
 from datasets.errors import SuiteError
-from datasets.training_images import HELD_OUT, TRAINING_SETS, TrainingImages, turned
+from datasets.training_images import HELD_OUT, TrainingImages, turned
+from methods.supervised.train import SETS
 
 
 class Numbered(TrainingImages):
@@ -27,10 +28,10 @@ class Numbered(TrainingImages):
 
 
 def test_training_sets_are_all_that_have_a_training_split() -> None:
-    assert set(TRAINING_SETS) == {dataset.label for dataset in named_sets() if "train" in dataset.splits}
+    assert set(SETS) == {dataset.label for dataset in named_sets() if "train" in dataset.splits}
 
 
-@pytest.mark.parametrize("name", TRAINING_SETS)
+@pytest.mark.parametrize("name", SETS)
 def test_no_test_image_trains(name: str) -> None:
     training = {entry.sha256() for entry in get_dataset(name).entries("train")}
     for other in named_sets():

@@ -17,7 +17,7 @@ from methods.supervised.jobs import JOBS
 
 def test_what_the_command_line_says_is_so() -> None:
     assert tuple(JOBS) == train.TASKS
-    assert TRAINING_SETS == train.SETS
+    assert train.SETS[: len(TRAINING_SETS)] == TRAINING_SETS
     recipe = JOBS["denoise"].recipe
     assert {field.name: type(getattr(recipe, field.name)) for field in fields(Recipe)} == train.RECIPE
 
