@@ -23,13 +23,15 @@ SLOW = 1.5
 """Seconds from which on a method is not warmed up on the whole image too."""
 PROBLEMS = {row.label: row.method.problems for row in every_row()[0]}
 """Every method, and every named variant of one."""
+PAIRED = ("real-noise",)
+"""Tasks that need pairs of photographs; their methods are those of denoising."""
 CASES = [
     pytest.param(task, name, side, device, id=f"{task}-{name}-{side}-{device}")
     for device in DEVICES
     for side in SIDES
     for task in TASKS.names()
     for name, problems in PROBLEMS.items()
-    if get_task(task).problem in problems
+    if task not in PAIRED and get_task(task).problem in problems
 ]
 
 
