@@ -128,7 +128,9 @@ def _own_cluster(workers: Mapping[str, int], offers: Offers) -> Iterator[str]:
         for device, count in workers.items()
         for number in range(count)
     }
-    scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard": False}}
+    # Without an address its HTTP server takes one fixed port, and a second run beside this one warns of it.
+    server = {"dashboard": False, "dashboard_address": f"{HERE}:0"}
+    scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, **server}}
     with dask.config.set(settings):
         cluster = SpecCluster(workers=spec, scheduler=scheduler, silence_logs=False)
         try:
