@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def levin(number: int) -> Kernel:
     return _levins(fetch.local_path(LEVIN, "kernels"))[number - 1]
 
 
+@cache
 def _levins(file: Path) -> list[Kernel]:
     import h5py  # slow to import, and needed only here
 

@@ -94,13 +94,19 @@ class Blurred:
             penalty: q ≥ 0, real, broadcastable to (N,1,H,W), on all frequencies.
         """
         domain = Fourier()
-        gain = torch.fft.fft2(torch.fft.irfft2(self.gain, s=self.y.shape[-2:]))
+        gain = on_all_frequencies(self.gain, self.y)
         power = gain.abs().square()
         # The transform there and back left something where k̂ is 0, far under what it is elsewhere.
         known = power > SEEN**2 / 2
         least = torch.where(known, power, 1)
         f = torch.where(known, gain.conj() / least, 0) * domain.analysis(observed)
         return Restoration.fused(f, prior, torch.where(known, penalty / (least + penalty), 1), domain)
+
+
+def on_all_frequencies(half: Tensor, like: Tensor) -> Tensor:
+    """Return (N,1,H,W) of a transform (N,1,H,W//2 + 1) on the frequencies of `rfft2` of images like x."""
+    whole: Tensor = torch.fft.fft2(torch.fft.irfft2(half, s=like.shape[-2:]))
+    return whole
 
 
 def _periodic(observation: Observation) -> Blurred:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.counts import COUNTING, PoissonGaussian
-from datasets.fingerprint import fingerprint
 from datasets.noise import Gaussian
 from datasets.observation import Observation
 from datasets.operators import Identity
@@ -21,11 +19,11 @@ from datasets.tasks.denoise import Denoise
 from methods.base import Method
 from methods.classic._anscombe import inverse, transform
 from methods.classic._counting import law
-from methods.classic._inner import inner
+from methods.nested import Nested, inner
 
 
 @dataclass(frozen=True)
-class Anscombe(Method):
+class Anscombe(Nested):
     """x̂ = a · T⁻¹(denoiser(T(y/a))), T the generalised Anscombe transform, T⁻¹ its exact unbiased inverse.
 
     T(z) = 2 √max(z + 3/8 + s², 0), s = σ/a, makes the noise nearly white with standard deviation 1. The denoiser is
@@ -54,13 +52,6 @@ class Anscombe(Method):
 
     denoiser: str = "collaborative-wiener"
 
-    inside: str = field(init=False, repr=False, default="")
-    """The fingerprint of the denoiser: its code and its files count as this row's own."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "inside", fingerprint(self.row))
-
     @property
     def row(self) -> Method:
         """The denoiser."""
@@ -68,12 +59,6 @@ class Anscombe(Method):
 
     def supports(self, task: Task) -> str | None:
         return super().supports(task) or self.row.supports(Denoise())
-
-    def remarks(self) -> tuple[str, ...]:
-        return self.row.remarks()
-
-    def weights(self) -> tuple[Path, ...]:
-        return self.row.weights()
 
     def restore(self, observation: Observation) -> Restoration:
         y, noise = observation.y, law(observation)

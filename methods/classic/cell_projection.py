@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from bigprior.fusion import Restoration
 from datasets.compression import DEBLOCKING, Jpeg
-from datasets.fingerprint import fingerprint
 from datasets.noise import Gaussian
 from datasets.observation import Observation
 from datasets.operators import Identity
@@ -20,11 +18,11 @@ from datasets.task import DENOISING, Problem, Task
 from datasets.tasks.denoise import Denoise
 from methods.base import Method
 from methods.classic._cells import LumaBlocks, jpeg, within_cells
-from methods.classic._inner import inner
+from methods.nested import Nested, inner
 
 
 @dataclass(frozen=True)
-class CellProjection(Method):
+class CellProjection(Nested):
     """g = a denoiser's image of y, σ from the quantisation table; x̂ = the nearest point to g in the cells of y.
 
     Foi et al. take compression for white Gaussian noise of σ² = scale · q̄^power on the 0–255 scale, q̄ the mean of the
@@ -59,13 +57,6 @@ class CellProjection(Method):
     power: Annotated[float, Within(0, 4)] = 1.3
     share: Annotated[float, Within(0, 1)] = 1.0
 
-    inside: str = field(init=False, repr=False, default="")
-    """The fingerprint of the denoiser: its code and its files count as this row's own."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "inside", fingerprint(self.row))
-
     @property
     def row(self) -> Method:
         """The denoiser."""
@@ -73,12 +64,6 @@ class CellProjection(Method):
 
     def supports(self, task: Task) -> str | None:
         return super().supports(task) or self.row.supports(Denoise())
-
-    def remarks(self) -> tuple[str, ...]:
-        return self.row.remarks()
-
-    def weights(self) -> tuple[Path, ...]:
-        return self.row.weights()
 
     def level(self, operator: Jpeg, channels: int) -> float:
         """Return σ on the [0,1] scale."""

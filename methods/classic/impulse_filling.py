@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from bigprior.fusion import Restoration
 from datasets.counts import IMPULSES
-from datasets.fingerprint import fingerprint
 from datasets.noise import NoNoise
 from datasets.observation import Observation
 from datasets.operators import Masking
 from datasets.task import INPAINTING, Problem, Task
 from datasets.tasks.inpaint_random import InpaintRandom
 from methods.base import Method
-from methods.classic._inner import inner
+from methods.nested import Nested, inner
 
 
 @dataclass(frozen=True)
-class ImpulseFilling(Method):
+class ImpulseFilling(Nested):
     """x̂_i = y_i where 0 < y_i < 1, and a fill where y_i is 0 or 1: φ (N,C,H,W) is 1 there and 0 elsewhere, f = y.
 
     Impulses are exactly 0 or 1, so nothing that was hit is missed; what is black or white in x itself is filled too.
@@ -49,13 +47,6 @@ class ImpulseFilling(Method):
 
     filler: str = "biharmonic"
 
-    inside: str = field(init=False, repr=False, default="")
-    """The fingerprint of the filler: its code and its files count as this row's own."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "inside", fingerprint(self.row))
-
     @property
     def row(self) -> Method:
         """The filler."""
@@ -63,12 +54,6 @@ class ImpulseFilling(Method):
 
     def supports(self, task: Task) -> str | None:
         return super().supports(task) or self.row.supports(InpaintRandom())
-
-    def remarks(self) -> tuple[str, ...]:
-        return self.row.remarks()
-
-    def weights(self) -> tuple[Path, ...]:
-        return self.row.weights()
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y

@@ -27,7 +27,7 @@ from datasets.blur import SEEN, BlurDecimation, CroppedBlur, PeriodicBlur, filte
 from datasets.observation import Observation
 from datasets.operators import LUMA, Luma, Masking, Operator, by_operator
 from datasets.resize import BicubicReduction, resize, weights
-from methods.classic._blurred import Blurred, blurred
+from methods.classic._blurred import Blurred, blurred, on_all_frequencies
 from methods.classic.harmonic import Harmonic
 
 
@@ -169,9 +169,7 @@ def data_step(observation: Observation, who: str) -> DataStep:
 
 def _whole(observation: Observation, like: Tensor) -> Tensor:
     """Return k̂ (N,1,H,W) of a blur on all frequencies."""
-    half = observation.operator.transfer(like)  # type: ignore[attr-defined]
-    gain: Tensor = torch.fft.fft2(torch.fft.irfft2(half, s=like.shape[-2:]))
-    return gain
+    return on_all_frequencies(observation.operator.transfer(like), like)  # type: ignore[attr-defined]
 
 
 def moved(x: Tensor, pixels: float) -> Tensor:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from datasets.blur import CROPPED_DEBLURRING, DECIMATION, PERIODIC_DEBLURRING
-from datasets.fingerprint import fingerprint
 from datasets.noise import Gaussian
 from datasets.observation import Observation
 from datasets.operators import Identity
@@ -19,6 +17,7 @@ from datasets.resize import BICUBIC_REDUCTION
 from datasets.spec import Within, parse
 from datasets.task import COLORIZATION, DENOISING, INPAINTING, Problem, Task, get_task
 from methods.base import Method, noise_level
+from methods.nested import Nested
 from methods.registry import get_method
 
 FLOOR = 0.255
@@ -28,7 +27,7 @@ LINEAR = (INPAINTING, COLORIZATION, PERIODIC_DEBLURRING, CROPPED_DEBLURRING, DEC
 
 
 @dataclass(frozen=True)
-class PlugAndPlay(Method):
+class PlugAndPlay(Nested):
     """A restoration whose prior is a denoiser: any row that runs on denoising and is told σ.
 
     Args:
@@ -44,19 +43,6 @@ class PlugAndPlay(Method):
     uses_sigma: ClassVar[bool] = True
 
     denoiser: str = "unet-sigma"
-
-    inside: str = field(init=False, repr=False, default="")
-    """The fingerprint of the denoiser: its code and its files count as this row's own."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        row = _row(self.denoiser)
-        if DENOISING not in row.problems:
-            raise ValueError(f"denoiser '{self.denoiser}' is no denoiser: it is made for other problems")
-        if row.oracle or row.elsewhere or not row.uses_sigma:
-            why = "looks at the clean image" if row.oracle else "is not told σ" if not row.elsewhere else "is only read"
-            raise ValueError(f"denoiser '{self.denoiser}' {why}: take one that is told σ, such as unet-sigma or bm3d")
-        object.__setattr__(self, "inside", fingerprint(row))
 
     @property
     def devices(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -74,12 +60,6 @@ class PlugAndPlay(Method):
             return reason
         missing = self.row.supports(get_task("denoise"))
         return None if missing is None else f"its denoiser '{self.denoiser}' cannot run: {missing}"
-
-    def weights(self) -> tuple[Path, ...]:
-        return self.row.weights()
-
-    def remarks(self) -> tuple[str, ...]:
-        return self.row.remarks()
 
     def denoised(self, z: Tensor, sigma: Tensor) -> Tensor:
         """Return the denoiser's image of z (N,C,H,W) with white noise of σ (N,)."""
@@ -119,6 +99,12 @@ class Scheduled(PlugAndPlay):
 
 @cache
 def _row(spec: str) -> Method:
-    """Return the row of a spec; rows have no state."""
+    """Return the denoiser of a spec; rows have no state."""
     parse(spec, "denoiser")
-    return get_method(spec)
+    row = get_method(spec)
+    if DENOISING not in row.problems:
+        raise ValueError(f"denoiser '{spec}' is no denoiser: it is made for other problems")
+    if row.oracle or row.elsewhere or not row.uses_sigma:
+        why = "looks at the clean image" if row.oracle else "is not told σ" if not row.elsewhere else "is only read"
+        raise ValueError(f"denoiser '{spec}' {why}: take one that is told σ, such as unet-sigma or bm3d")
+    return row

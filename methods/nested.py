@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 from datasets.errors import SuiteError
+from datasets.fingerprint import fingerprint
 from datasets.task import Problem
 from methods.base import Method
 from methods.registry import get_method
+
+
+@dataclass(frozen=True)
+class Nested(Method):
+    """What such rows have in common: the other row's code, files and remarks count as their own.
+
+    Raises:
+        ValueError, SuiteError: as `row` does.
+    """
+
+    inside: str = field(init=False, repr=False, default="")
+    """The fingerprint of the other row."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "inside", fingerprint(self.row))
+
+    @property
+    @abstractmethod
+    def row(self) -> Method:
+        """The other row; an error where the spec means none that will do."""
+
+    def remarks(self) -> tuple[str, ...]:
+        return self.row.remarks()
+
+    def weights(self) -> tuple[Path, ...]:
+        return self.row.weights()
 
 
 @cache
