@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -495,7 +496,8 @@ def test_another_scale_is_said(
     plugin(BROKEN_METHOD.format(batch=1, threshold=-1e9, action="image = 255 * observation.y"))
     run_here("--methods", "noisy,broken")
     said = capsys.readouterr().err
-    assert "broken on crop0: its values reach" in said
+    # Two workers: which image is done first is not fixed, and one line a row is enough.
+    assert re.search(r"broken on crop\d: its values reach", said)
     assert "[0,1]" in said
     assert "noisy" not in said
 
