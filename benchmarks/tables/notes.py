@@ -38,7 +38,7 @@ def of(
     said = ["Metrics: " + ", ".join(measure.signature for measure in facts.measures) + "."]
     said.append(
         "Mean over images [95% bootstrap interval]. φ: mean reliance on the prior, empty where the method hides it. "
-        "s/image: one thread, `restore` alone."
+        "s/image: `restore` alone, one thread; on a CPU, seconds of the processor."
     )
     said += _on_few(asked - len(exact.images) * exact.left_out)
     if facts.image_measures:
