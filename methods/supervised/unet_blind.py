@@ -1,22 +1,24 @@
-"""Our denoising network, not told the noise level."""
+"""Our denoising network, which is told an estimate of the noise level."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from bigprior.fusion import Restoration
 from bigprior.precision import Precision
 from datasets.observation import Observation
+from methods.noise import estimate_sigma
 from methods.supervised._trained import TrainedOn
 from methods.supervised._unet import UNetDenoiser
 
 
 @dataclass(frozen=True)
 class UNetBlind(UNetDenoiser):
-    """x̂ = y − F(y, 0), F a U-Net without biases that was trained at σ 0 to 55; σ is never read.
+    """x̂ = y − F(y, σ̂(y)), F a U-Net without biases that was trained at σ 0 to 55; the true σ is never read.
+
+    σ̂ is the estimate of `methods.noise.estimate_sigma`, within 1% of σ on colour images. The network also works
+    without any level, but not as well on whole images as on the crops of its training (`weights/unet.md`).
 
     The mean of what it gives for the image and for its mirror image at the diagonal (`denoise_both_ways`).
 
@@ -31,7 +33,7 @@ class UNetBlind(UNetDenoiser):
     """
 
     name: ClassVar[str] = "unet-blind"
-    summary: ClassVar[str] = "our bias-free U-Net, never told σ; gray images as three equal channels"
+    summary: ClassVar[str] = "our bias-free U-Net, told an estimate of σ; gray images as three equal channels"
     citation: ClassVar[str] = (
         "this suite, after S. Mohan et al., Robust and interpretable blind denoising via bias-free networks, ICLR 2020"
     )
@@ -45,4 +47,4 @@ class UNetBlind(UNetDenoiser):
         return "unet" if self.trained_on == "all" else "unet-250-bedroom"
 
     def restore(self, observation: Observation) -> Restoration:
-        return self.restored(observation, torch.zeros_like(observation.y[:, 0, 0, 0]))
+        return self.restored(observation, estimate_sigma(observation.y))

@@ -14,9 +14,9 @@ from methods.supervised._unet import UNetDenoiser
 
 @dataclass(frozen=True)
 class UNetSigma(UNetDenoiser):
-    """x̂ = y − F(y, σ): the same weights as `unet-blind`, with a constant map of σ beside the image.
+    """x̂ = y − F(y, σ): the same weights as `unet-blind`, with a constant map of the true σ beside the image.
 
-    In blind denoising σ is estimated. Trained at σ 0 to 55; beyond, see `unet-blind`.
+    In blind denoising σ is estimated, as there. Trained at σ 0 to 55; beyond, see `unet-blind`.
 
     Args:
         precision: of the convolutions, as in `unet-blind`.

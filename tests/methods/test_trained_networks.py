@@ -19,11 +19,12 @@ from bigprior import denoiser
 from bigprior.cielab import chroma_plane
 from bigprior.training import Problem, Recipe, train
 from datasets.errors import SuiteError
-from datasets.noise import NoNoise
+from datasets.noise import Gaussian, NoNoise
 from datasets.observation import Observation
 from datasets.operators import Luma, Masking
 from datasets.task import Key, get_task
 from datasets.training_images import TrainingImages
+from methods.noise import estimate_sigma
 from methods.registry import get_method
 from methods.supervised import _chroma, _gated, _trained
 from methods.supervised.problems.colorize import Colorization, colourfulness
@@ -174,15 +175,19 @@ def test_precision_hardly_matters(precision: str, channels: int) -> None:
     assert psnr == pytest.approx(reference, abs=0.02)
 
 
-def test_told_and_untold_agree_where_the_network_can_see_the_noise() -> None:
+def test_the_blind_row_tells_the_network_its_own_estimate() -> None:
     observation = get_task("denoise", sigma="25").degrade(photograph(128, 128)[0], Key(0, "", ""))
     assert observation.truth is not None
-    errors = [
-        float((get_method(name).restore(observation.without_truth()).image - observation.truth.clean).square().mean())
-        for name in ("unet-blind", "unet-sigma")
-    ]
-    assert 10 * abs(np.log10(errors[0] / errors[1])) < 0.3
-    assert errors[0] != errors[1]
+    clean, given = observation.truth.clean, observation.without_truth()
+    blind = get_method("unet-blind")
+    restored = blind.restore(given).image
+    estimated = given.told(Gaussian(estimate_sigma(given.y)))
+    assert torch.equal(restored, get_method("unet-sigma").restore(estimated).image)
+    lied_to = given.told(Gaussian(torch.full((1,), 50 / 255)))
+    assert torch.equal(restored, blind.restore(lied_to).image)
+    told = get_method("unet-sigma").restore(given).image
+    errors = [float((image - clean).square().mean()) for image in (restored, told)]
+    assert 10 * abs(np.log10(errors[0] / errors[1])) < 0.05
 
 
 def test_a_foreign_file_is_named_with_what_was_expected(tmp_path: Path) -> None:

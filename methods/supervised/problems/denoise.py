@@ -25,6 +25,8 @@ FLOOR = 1e-5
 LEVELS = (15, 25, 50)
 VALIDATED, SIDE = 5, 128
 """Images per set, and the side of their central crops, on which a training is validated."""
+WHOLE, WHOLE_LEVEL = 2, 25
+"""Images per set that are validated whole, and their σ: a network can be worse there than on crops of its training."""
 
 
 class Noisy(NamedTuple):
@@ -65,7 +67,7 @@ class Denoising(Problem[BiasFreeUNet, Noisy]):
 
     @torch.no_grad()
     def validate(self, network: BiasFreeUNet) -> dict[str, float]:
-        """PSNR in dB of the images that are held out, scored in [0,1]: blind, and told σ."""
+        """PSNR in dB of crops of the images that are held out, scored in [0,1]: blind, told σ, and both on whole images."""
         clean = torch.stack([centre(image) for images in self.images.validation() for image in images[:VALIDATED]])
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         scores: dict[str, list[Tensor]] = {"blind PSNR": [], "told PSNR": []}
@@ -78,6 +80,13 @@ class Denoising(Problem[BiasFreeUNet, Noisy]):
                 psnr = -10 * (restored - clean).square().mean(dim=(1, 2, 3)).log10()
                 scores[name].append(psnr.mean())
                 scores[f"{name} {level}"] = [psnr.mean()]
+        for number, image in enumerate(image for images in self.images.validation() for image in images[:WHOLE]):
+            noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(number))
+            sigma = torch.full((1,), WHOLE_LEVEL / 255)
+            noisy = (image + WHOLE_LEVEL / 255 * noise)[None]
+            for name, told in (("blind PSNR whole", torch.zeros_like(sigma)), ("told PSNR whole", sigma)):
+                error = (denoise(network, noisy, told)[0].clamp(0, 1) - image).square().mean()
+                scores.setdefault(name, []).append(-10 * error.log10())
         return {name: float(torch.stack(values).mean()) for name, values in scores.items()}
 
 
