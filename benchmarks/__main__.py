@@ -21,6 +21,7 @@ VERBS = {
     "restore": ("benchmarks.photographs.restore", "restore a photograph, or a folder of them"),
     "compare": ("benchmarks.photographs.compare", "compare methods on photographs that have no clean original"),
     "reliance": ("benchmarks.reliance.__main__", "analyses of φ and of the measured reliance"),
+    "trust": ("benchmarks.trust.__main__", "what warns of error, masks with a guarantee, and what is invented"),
     "paper": ("benchmarks.paper.__main__", "the BIGPrior paper's tables, each cell with its origin"),
     "regenerate": ("benchmarks.regenerate.__main__", "make the committed results and their tables again"),
     "stamp": ("benchmarks.regenerate.__main__", "mark committed results as today's, after measuring a sample"),

@@ -7,7 +7,9 @@ was data; if x̂ stays, it was prior. With A the linear operator of the task,
 
 In denoising A = I, and the mean of φ is 1 − div x̂(y)/N. In inpainting only observed pixels are moved; a hole has no y,
 so φ = 1 there whatever fills it. In colorization the observed number of a pixel is its luma, one of three coordinates
-(Y, B−Y, R−Y): the reliance of a pixel is (φ_Y + 2)/3. A fusion x̂ = (1 − φ) f(y) + φ g with φ and g held fixed implies
+(Y, B−Y, R−Y): the reliance of a pixel is (φ_Y + 2)/3. An image that was reduced has fewer numbers than pixels: of every
+s×s coordinates one was observed. Of an operator that is not linear, such as JPEG, y is an image itself, and A x̂ is
+replaced by x̂. A fusion x̂ = (1 − φ) f(y) + φ g with φ and g held fixed implies
 exactly its φ; what φ and g themselves take from y is the difference between declared and implied reliance.
 
 Sources: S. Ramani, T. Blu and M. Unser, "Monte-Carlo SURE: A Black-Box Optimization of Regularization Parameters for
@@ -28,7 +30,7 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 from bigprior.domains import Fourier, LumaChroma, Pixel
 from bigprior.fusion import Restoration
@@ -106,7 +108,8 @@ def implied_reliance(
         base: `restore(observation)`, if it is known already.
 
     Raises:
-        ValueError: probes or a step are out of range, or a restoration from a moved observation is not finite.
+        ValueError: probes or a step are out of range, or a restoration from a moved observation is not finite; or the
+            operator is not linear and y is not on the grid of x.
     """
     if probes < 1:
         raise ValueError(f"probes must be 1 or more, got {probes}")
@@ -116,19 +119,20 @@ def implied_reliance(
         raise ValueError(f"step must be ({n},) and positive, got {epsilon.tolist()}")
     epsilon = epsilon[:, None, None, None]
     base = restore(observation) if base is None else base
-    signs = random_signs(y, seed) * observation.mask
+    measured_by = _measurement(observation)
+    signs = random_signs(y, seed) * _seen(observation)
     colours = lattice(probes, *y.shape[1:]).to(y.device)
     implied, frozen = torch.zeros_like(y), torch.zeros_like(y) if base.decoupled else None
     for probe in range(probes):
         b = signs * (colours == probe)
         restoration = restore(replace(observation, y=y + epsilon * b))
-        change = observation.operator.forward(restoration.image - base.image)
+        change = measured_by(restoration.image - base.image)
         if not bool(torch.isfinite(change).all()):
             raise ValueError("a restoration from a slightly moved observation is not finite")
         implied += b * change / epsilon
         if frozen is not None:
             held = _frozen_change(base, restoration, observation.operator.lift(epsilon * b))
-            frozen += b * observation.operator.forward(held) / epsilon
+            frozen += b * measured_by(held) / epsilon
     measured = _reliance(implied, observation, colours, probes)
     return ImpliedReliance(
         measured.map,
@@ -216,12 +220,38 @@ def _frozen_change(base: Restoration, moved: Restoration, change: Tensor) -> Ten
     return base.domain.synthesis((1 - base.phi) * delta)
 
 
+def _measurement(observation: Observation) -> Callable[[Tensor], Tensor]:
+    """Return what a small change of x̂ changes of what was observed: A, or nothing is done to it if A is not linear."""
+    operator, shape = observation.operator, observation.y.shape
+    if operator.linear:
+        return operator.forward
+    if tuple(operator.image_shape(shape)) != tuple(shape):
+        raise ValueError(f"{operator.title} is not linear, and y is not on the grid of x: reliance is not defined")
+    return lambda change: change
+
+
+def _seen(observation: Observation) -> Tensor:
+    """Return, on the grid of y (N,1,h,w), 1 for an observed number and 0 in a hole."""
+    mask, y = observation.mask, observation.y
+    return mask if mask.shape[-2:] == y.shape[-2:] else torch.ones_like(y[:, :1])
+
+
+def _placed(local: Tensor, height: int, width: int) -> Tensor:
+    """Return a map on the grid of y on that of x: every number over its pixels, or 1 in a border that was not seen."""
+    h, w = local.shape[-2:]
+    if height % h == 0 and width % w == 0:
+        return local.repeat_interleave(height // h, dim=-2).repeat_interleave(width // w, dim=-1)
+    top, left = (height - h) // 2, (width - w) // 2
+    return pad(local, (left, width - w - left, top, height - h - top), value=1.0)
+
+
 def _reliance(response: Tensor, observation: Observation, colours: Tensor, probes: int) -> Reliance:
     """From ∂(A x̂)_i/∂y_i, 0 where y_i was not observed, to reliance."""
-    mask, channels = observation.mask, observation.y.shape[1]
+    mask = _seen(observation)
     observed = mask.expand_as(response)
-    # Of the coordinates of a pixel, so many are observed: all of them, or in colorization one of three.
-    share = channels / observation.fidelity.shape[1]
+    whole = observation.operator.image_shape(observation.y.shape)
+    # Of the coordinates of x, so many are observed: all of them, in colorization one of three, and so on.
+    share = math.prod(response.shape[1:]) / math.prod(whole[1:])
     near = avg_pool2d(mask, WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
     answers = avg_pool2d(
         response.mean(dim=1, keepdim=True), WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False
@@ -237,4 +267,4 @@ def _reliance(response: Tensor, observation: Observation, colours: Tensor, probe
     spread = torch.stack(parts).std(dim=0) if probes > 1 else torch.full_like(total, math.nan)
     scale = weight * observed.double().flatten(1).sum(1)
     error = scale * spread / math.sqrt(probes)
-    return Reliance(local, (1 - weight * total).to(local.dtype), error.to(local.dtype))
+    return Reliance(_placed(local, whole[-2], whole[-1]), (1 - weight * total).to(local.dtype), error.to(local.dtype))

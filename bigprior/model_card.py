@@ -19,7 +19,14 @@ CARD = "card.md"
 
 
 def write_card(
-    out: Path, problem: Problem[Any, Any], recipe: Recipe, sets: Sequence[str], command: str, more: Sequence[str] = ()
+    out: Path,
+    problem: Problem[Any, Any],
+    recipe: Recipe,
+    sets: Sequence[str],
+    command: str,
+    more: Sequence[str] = (),
+    device: str = "cpu",
+    batches: str = "the host",
 ) -> None:
     """Write the model card of a finished run: everything in it comes from the run.
 
@@ -27,6 +34,8 @@ def write_card(
 
     Args:
         more: lines of Markdown to add at the end.
+        device: that trained.
+        batches: who drew them, if that was not the CPU that trained.
     """
     log = pd.read_csv(out / LOG)
     last = log.iloc[-1]
@@ -34,7 +43,6 @@ def write_card(
     scores = log.columns.drop(["step", "seconds", "loss"])
     first_line = (type(problem).__doc__ or "").partition("\n")[0]
     parameters = sum(p.numel() for p in network.parameters())
-    threads = torch.get_num_threads()
     lines = [
         f"# {type(problem).__name__}",
         "",
@@ -52,8 +60,8 @@ def write_card(
         "",
         f"- Recipe: {', '.join(f'{name} {value}' for name, value in asdict(recipe).items())}; Muon and Adam, bfloat16 "
         "convolutions, channels_last.",
-        f"- Time: {last['seconds']:.0f} seconds on {threads} thread{'' if threads == 1 else 's'} of "
-        f"{platform.machine()}, torch {torch.__version__}.",
+        f"- Time: {last['seconds']:.0f} seconds on {machine(device)}, torch {torch.__version__}"
+        f"{'' if device == 'cpu' else f'; batches drawn by {batches}, validated on the host'}.",
         "",
         "## Validation",
         "",
@@ -67,3 +75,11 @@ def write_card(
         *more,
     ]
     write_atomically(out / CARD, ("\n".join(lines) + "\n").encode())
+
+
+def machine(device: str) -> str:
+    """Return what a device is, in words."""
+    if device != "cpu":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'' if threads == 1 else 's'} of {platform.machine()}"

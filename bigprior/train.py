@@ -78,6 +78,51 @@ def parser() -> argparse.ArgumentParser:
     network.add_argument("--device", default="cpu")
     network.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     network.add_argument("--out", type=Path, required=True)
+    scene = commands.add_parser("scene", help="the scene prior: a diffusion model of small photographs")
+    scene.add_argument(
+        "--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default"
+    )
+    length = scene.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, default=5000)
+    length.add_argument("--seconds", type=float, help="as many steps as fit, told from the first")
+    scene.add_argument("--batch", type=int, default=64)
+    scene.add_argument("--size", type=int, default=64, help="of a crop (default: 64)")
+    scene.add_argument("--rate", type=float, default=0.004)
+    scene.add_argument("--ema", type=float, default=0.999)
+    scene.add_argument("--validate", type=int, default=500, help="steps between validations")
+    scene.add_argument("--seed", type=int, default=0)
+    scene.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
+    scene.add_argument("--device", default="cpu")
+    scene.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    scene.add_argument("--out", type=Path, required=True)
+    fine = commands.add_parser("fine", help="the network that adds what is fine to a draw of the scene prior")
+    fine.add_argument("--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default")
+    fine.add_argument("--steps", type=int, default=2950)
+    fine.add_argument("--batch", type=int, default=3)
+    fine.add_argument("--size", type=int, default=128, help="of a crop (default: 128)")
+    fine.add_argument("--rate", type=float, default=0.004)
+    fine.add_argument("--ema", type=float, default=0.998)
+    fine.add_argument("--validate", type=int, default=700, help="steps between validations")
+    fine.add_argument("--seed", type=int, default=0)
+    fine.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
+    fine.add_argument("--device", default="cpu")
+    fine.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    fine.add_argument("--out", type=Path, required=True)
+    weights = commands.add_parser("scene-weights", help="weights of the scene prior from a checkpoint of its script")
+    weights.add_argument("parts", nargs="+", type=Path, metavar="FILE", help="the parts, safetensors")
+    weights.add_argument("--threads", type=int, help=argparse.SUPPRESS)
+    weights.add_argument("--out", type=Path, required=True, metavar="FILE")
+    samples = commands.add_parser(
+        "scene-samples", help="what the scene prior draws: a sheet, and what k-NN makes of it"
+    )
+    samples.add_argument("--weights", type=Path, help="by default those that are shipped")
+    samples.add_argument(
+        "--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default"
+    )
+    samples.add_argument("--draw-steps", type=int, default=18, help="of the flow (default: 18)")
+    samples.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    samples.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    samples.add_argument("--out", type=Path, required=True)
     return p
 
 

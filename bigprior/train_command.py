@@ -37,6 +37,8 @@ from bigprior.priors.compact.prior import CompactPrior
 from bigprior.priors.compact.samples import LEGEND as SAMPLES_LEGEND
 from bigprior.priors.compact.samples import SAMPLES, draw_samples
 from bigprior.priors.compact.training import Conditions
+from bigprior.priors.scene.command import draw_sheet, gather_weights, train_scene
+from bigprior.priors.scene.fine_command import train_fine
 from bigprior.train import IMPLIED, LEAST_SQUARES
 from bigprior.training import LOG, WEIGHTS, Recipe, train
 from datasets.catalog import TASKS
@@ -48,6 +50,8 @@ from datasets.training_images import TRAINING_SETS, TrainingImages
 NOWHERE = Source("", "", 0, 0)
 """The source of an image that a prior is asked about in passing."""
 INPAINTING = ("inpaint-center", "inpaint-random")
+SCENE = {"scene": train_scene, "fine": train_fine, "scene-weights": gather_weights, "scene-samples": draw_sheet}
+"""Commands of the scene prior."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ def carry_out(options: argparse.Namespace, given: Sequence[str]) -> int:
     """
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.what in SCENE:
+        return SCENE[options.what](options, _command(options, given))
     return train_prior(options, given) if options.what == "prior" else train_phi(options, given)
 
 

@@ -213,7 +213,7 @@ def read_pairs(
                     raise SuiteError(f"φ cannot be learned on {task.name}: its noise has no one level σ.")
                 seen = observation.without_truth()
                 source = Source(name, entry.name, number, draw)
-                x, f, g = clean[None], fidelity(source, seen), prior(source, seen)
+                x, f, g = observation.truth.clean, fidelity(source, seen), prior(source, seen)
                 pair = Pair(x, f, g, seen.mask, sigma, better_error(x, f, g))
                 (validation if validates else fit).append(pair)
     return fit, validation

@@ -30,6 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=Path, help="weights of an earlier training to begin with; random by default")
     parser.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--batches", choices=["host", "device"], help="where batches are drawn; on a GPU by default the device"
+    )
+    parser.add_argument("--seconds", type=float, help="in place of --steps: as many as fit, settled before the first")
     parser.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     for name, kind in RECIPE.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)

@@ -132,12 +132,16 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert not done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_cannot_show_greek(encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "command", "said"),
+    [("ascii", ["methods", "list"], b"bilateral"), ("latin-1", ["benchmarks", "restore", "--help"], b"--sigma")],
+    ids=["ascii", "latin-1"],
+)
+def test_a_terminal_that_cannot_show_greek(encoding: str, command: list[str], said: bytes) -> None:
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    done = subprocess.run([sys.executable, "-m", "methods", "list"], cwd=ROOT, capture_output=True, env=environment)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert b"bilateral" in done.stdout
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-"])

@@ -112,8 +112,9 @@ def until(page: Any, expression: str, argument: Any = None) -> None:
 
 
 def drawn(page: Any) -> None:
-    """Wait until the pictures are decoded and on the canvas."""
-    until(page, "document.getElementById('canvas').getAttribute('aria-label') !== 'no picture yet'")
+    """Wait until the page has a canvas, and the pictures are decoded and on it."""
+    none = "'no picture yet'"
+    until(page, f"(document.getElementById('canvas')?.getAttribute('aria-label') ?? {none}) !== {none}")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
@@ -614,9 +615,10 @@ def test_thousands_of_images_stay_usable(opened: Open, tmp_path: Path) -> None:
     page.locator("#order").select_option("name")
     there = page.locator("#film b").all_inner_texts()
     assert there == images[:400]
-    dots = page.locator("#distribution .sample").all()
-    shown = [str(dot.get_attribute("data-tip")).partition(" on ")[2][:4] for dot in dots]
+    dots = page.locator("#distribution .sample")
+    tips = dots.evaluate_all("dots => dots.map((dot) => dot.dataset.tip)")
+    shown = [tip.partition(" on ")[2][:4] for tip in tips]
     place, absent = next((place, name) for place, name in enumerate(shown) if name not in there)
-    dots[place].dispatch_event("click")
+    dots.nth(place).dispatch_event("click")
     assert page.locator("#film [aria-selected=true] b").inner_text() == absent
     assert page.locator("#film [role=option]").count() == 401

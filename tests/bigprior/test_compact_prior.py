@@ -255,7 +255,7 @@ def test_a_short_training_learns(tmp_path: Path) -> None:
     problem = Conditions(PHOTOGRAPHS)
     torch.manual_seed(0)
     before = problem.validate(problem.network().eval())
-    recipe = Recipe(steps=30, batch=2, size=32, warm_up=5, ema=0.8, validate=30)
+    recipe = Recipe(steps=20, batch=2, size=32, warm_up=5, ema=0.8, validate=20)
     after = problem.validate(train(problem, recipe, tmp_path, say=lambda _: None))
     assert after["PSNR"] > before["PSNR"] + 0.5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from bigprior.denoiser import denoise, untrained
 from bigprior.networks import BiasFreeUNet
+from bigprior.on_device import OnDevice, OnHost, Source
 from bigprior.training import Problem, Recipe
 from datasets.operators import Luma
 from datasets.training_images import TrainingImages
@@ -42,22 +44,30 @@ class Denoising(Problem[BiasFreeUNet, Noisy]):
     """y = x + σ n, σ uniform on [0, 55/255] per crop; the loss is the mean of log(MSE) over crops.
 
     PSNR is −10 log₁₀ MSE, so the loss is the score itself: no noise level outweighs another.
+
+    Attributes:
+        device: that draws the batches and keeps the images; None, the host does.
     """
 
     images: TrainingImages
+    device: str | None = None
     selection: ClassVar[str] = "blind PSNR"
 
     def network(self) -> BiasFreeUNet:
         return untrained()
 
+    @cached_property
+    def source(self) -> Source:
+        return OnHost(self.images) if self.device is None else OnDevice(self.images, self.device)
+
     def batch(self, random: np.random.Generator, recipe: Recipe) -> Noisy:
-        clean = self.images.crops(random, recipe.batch, recipe.size)
-        noise = torch.from_numpy(random.standard_normal(clean.shape, dtype=np.float32))
-        gray = torch.from_numpy(random.random(len(clean)) < GRAY_SHARE)
+        clean = self.source.crops(random, recipe.batch, recipe.size)
+        noise = self.source.normal(random, clean.shape)
+        gray = torch.from_numpy(random.random(len(clean)) < GRAY_SHARE).to(clean.device)
         clean[gray] = Luma().forward(clean[gray]).expand(-1, 3, -1, -1)
         noise[gray] = noise[gray, :1].expand(-1, 3, -1, -1)
-        sigma = torch.from_numpy(random.uniform(0, SIGMA_MAX, len(clean)).astype(np.float32))
-        told = torch.from_numpy(random.random(len(clean)) < TOLD_SHARE)
+        sigma = torch.from_numpy(random.uniform(0, SIGMA_MAX, len(clean)).astype(np.float32)).to(clean.device)
+        told = torch.from_numpy(random.random(len(clean)) < TOLD_SHARE).to(clean.device)
         return Noisy(clean, clean + sigma.view(-1, 1, 1, 1) * noise, torch.where(told, sigma, 0))
 
     def loss(self, network: BiasFreeUNet, batch: Noisy, progress: float) -> Tensor:
@@ -67,7 +77,7 @@ class Denoising(Problem[BiasFreeUNet, Noisy]):
 
     @torch.no_grad()
     def validate(self, network: BiasFreeUNet) -> dict[str, float]:
-        """PSNR in dB of crops of the images that are held out, scored in [0,1]: blind, told σ, and both on whole images."""
+        """PSNR in dB of held-out images, scored in [0,1]: blind, told σ, both of crops and of whole images."""
         clean = torch.stack([centre(image) for images in self.images.validation() for image in images[:VALIDATED]])
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         scores: dict[str, list[Tensor]] = {"blind PSNR": [], "told PSNR": []}
