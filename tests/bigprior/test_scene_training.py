@@ -16,7 +16,7 @@ from bigprior.priors.scene.flow import flow
 from bigprior.priors.scene.network import CHANGES, SceneUNet
 from bigprior.priors.scene.photographs import SHARES, Photographs, centre, random_crop, read_photographs
 from bigprior.priors.scene.samples import recognised, standardized, with_mirrored
-from bigprior.priors.scene.training import LEVEL_DEVIATION, LEVEL_MEAN, Denoising, Example, noise_levels, steps_within
+from bigprior.priors.scene.training import LEVEL_DEVIATION, LEVEL_MEAN, Denoising, Example, noise_levels
 from bigprior.training import WEIGHTS, Recipe, step_random, train
 from datasets.errors import SuiteError
 
@@ -128,12 +128,6 @@ def test_crops_that_were_not_changed_are_parts_of_the_photograph() -> None:
             assert torch.allclose(crop, expected) or torch.allclose(crop, expected.flip(-1), atol=1e-6)
             seen += 1
     assert 0 < seen < 30
-
-
-def test_steps_fit_into_seconds() -> None:
-    few, more = (steps_within(problem(), RECIPE, seconds, "cpu") for seconds in (1e-9, 1e3))
-    assert few == 1
-    assert more > 100
 
 
 def test_the_flow_of_a_gaussian_is_linear() -> None:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-from typing import cast
+from dataclasses import asdict
 
 import safetensors.torch
 
 from bigprior.model_card import CARD, write_card
-from bigprior.pickled import load_pickled
 from bigprior.priors.scene.network import CLASSES
 from bigprior.priors.scene.photographs import SHARES, read_photographs
 from bigprior.priors.scene.prior import WEIGHTS as SHIPPED
 from bigprior.priors.scene.prior import load_scene
 from bigprior.priors.scene.released import read_parts
 from bigprior.priors.scene.samples import COLUMNS, PER_CLASS, RECOGNISED, SHEET, draw, measure, sheet
-from bigprior.priors.scene.training import Denoising, steps_within
-from bigprior.resume import REMEDY, WHAT
-from bigprior.training import CHECKPOINT, WEIGHTS, Recipe, train
-from bigprior.weight_files import reading
+from bigprior.priors.scene.training import Denoising
+from bigprior.schedule import within
+from bigprior.training import WEIGHTS, Recipe, train
 from datasets.errors import SuiteError
 from datasets.files import write_atomically
 
@@ -36,36 +32,18 @@ def train_scene(options: argparse.Namespace, command: str) -> int:
     """
     if options.batch < 1 or options.size < 8 or options.size % 8:
         raise SuiteError("--batch must be 1 or more, and --size a multiple of 8.")
-    if options.seconds is not None and not options.seconds > 0:
-        raise SuiteError("--seconds must be over 0.")
     problem = Denoising(read_photographs(options.sets or list(SHARES)), side=options.size)
     recipe = Recipe(
         steps=options.steps, batch=options.batch, size=options.size, rate=options.rate, ema=options.ema,
         seed=options.seed, validate=options.validate, warm_up=min(300, options.steps // 5),
     )  # fmt: skip
     if options.seconds is not None:
-        recipe = scheduled(problem, recipe, options)
+        recipe = within(options.seconds, problem, recipe, options.out, options.device, options.resume)
+        print(f"{options.seconds:g} seconds: {recipe.steps} steps", flush=True)
     train(problem, recipe, options.out, options.device, options.resume, lambda line: print(line, flush=True))
     write_card(options.out, problem, recipe, [each.name for each in problem.photographs], command)
     print(f"weights: {options.out / WEIGHTS}, and their card: {options.out / CARD}")
     return 0
-
-
-def scheduled(problem: Denoising, recipe: Recipe, options: argparse.Namespace) -> Recipe:
-    """Return a recipe with the steps that fit into --seconds here: those of the checkpoint, if one is resumed.
-
-    Raises:
-        SuiteError: the checkpoint is damaged.
-    """
-    file = options.out / CHECKPOINT
-    if file.exists() and options.resume:
-        state = load_pickled(file, what=WHAT, remedy=REMEDY)
-        with reading(file, WHAT, REMEDY):
-            steps = int(cast(Mapping[str, Mapping[str, int]], state)["recipe"]["steps"])
-    else:
-        steps = steps_within(problem, recipe, options.seconds, options.device)
-    print(f"{options.seconds:g} seconds: {steps} steps", flush=True)
-    return replace(recipe, steps=steps, warm_up=min(300, steps // 5))
 
 
 def gather_weights(options: argparse.Namespace, command: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -10,9 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bigprior.muon import Muon
 from bigprior.priors.scene.network import (
     ATTENTION,
     BLOCKS,
@@ -24,7 +22,7 @@ from bigprior.priors.scene.network import (
     precondition,
 )
 from bigprior.priors.scene.photographs import Photographs, random_crop
-from bigprior.training import Problem, Recipe, moved, step_random
+from bigprior.training import Problem, Recipe
 
 LEVEL_MEAN, LEVEL_DEVIATION = -0.8, 1.2
 """Of ln σ, of the crops that meet the noise of most use."""
@@ -36,8 +34,6 @@ UNLABELLED = 0.15
 VALIDATED = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Noise levels of the validation, and the images per set."""
 PER_SET = 4
-TIMED = 4
-"""Steps from which `steps_within` tells the seconds of one; the first does not count."""
 
 
 @dataclass(frozen=True)
@@ -126,23 +122,3 @@ def noise_levels(random: np.random.Generator, count: int) -> np.ndarray:
     low, high = np.log(RANGE)
     uniform = random.uniform(float(low), float(high), count)
     return np.exp(np.where(random.random(count) < UNIFORM, uniform, normal)).astype(np.float32)
-
-
-def steps_within(problem: Denoising, recipe: Recipe, seconds: float, device: str) -> int:
-    """Return how many steps take so many seconds here, at least 1, validations not counted.
-
-    It is measured on a few, of a network that is thrown away.
-    """
-    network = problem.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = Muon(network.parameters())
-    began = 0.0
-    for step in range(TIMED):
-        began = time.monotonic() if step == 1 else began
-        batch = moved(problem.batch(step_random(recipe.seed, step), recipe), device)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
-            loss = problem.loss(network, batch, 0.0)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip).item()  # waits for the device
-        optimizer.step(0.0)
-        optimizer.zero_grad()
-    return max(1, int(seconds / ((time.monotonic() - began) / (TIMED - 1))))
