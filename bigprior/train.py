@@ -18,6 +18,8 @@ HELD_OUT = 20
 """Images of a set that validate unless it is said otherwise."""
 IMPLIED = "implied"
 """Name of the loss of `ImpliedPhi`, which is not one of an image."""
+TRAINING = "sets with a training split; all by default"
+"""What is said of --set."""
 LEAST_SQUARES = "least-squares"
 """Name of the loss of `solve`, which has its minimiser in closed form."""
 
@@ -65,49 +67,18 @@ def parser() -> argparse.ArgumentParser:
     phi.add_argument("--out", type=Path, required=True)
     network = commands.add_parser("prior", help="the network of all conditional means")
     network.add_argument("--start", type=Path, help="weights of the denoiser to begin with; random by default")
-    network.add_argument(
-        "--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default"
-    )
     network.add_argument("--steps", type=int, default=7500)
-    network.add_argument("--batch", type=int, default=4, help="noisy crops per step; other conditions have their own")
-    network.add_argument("--size", type=int, default=96, help="of a noisy crop (default: 96)")
-    network.add_argument("--rate", type=float, default=0.005)
-    network.add_argument("--validate", type=int, default=1000, help="steps between validations")
-    network.add_argument("--seed", type=int, default=0)
-    network.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
-    network.add_argument("--device", default="cpu")
-    network.add_argument("--threads", type=int, help="of the CPU; all cores by default")
-    network.add_argument("--out", type=Path, required=True)
+    _training(network, batch=4, size=96, rate=0.005, validate=1000)
     scene = commands.add_parser("scene", help="the scene prior: a diffusion model of small photographs")
-    scene.add_argument(
-        "--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default"
-    )
     length = scene.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, default=5000)
     length.add_argument("--seconds", type=float, help="as many steps as fit, told from the first")
-    scene.add_argument("--batch", type=int, default=64)
-    scene.add_argument("--size", type=int, default=64, help="of a crop (default: 64)")
-    scene.add_argument("--rate", type=float, default=0.004)
     scene.add_argument("--ema", type=float, default=0.999)
-    scene.add_argument("--validate", type=int, default=500, help="steps between validations")
-    scene.add_argument("--seed", type=int, default=0)
-    scene.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
-    scene.add_argument("--device", default="cpu")
-    scene.add_argument("--threads", type=int, help="of the CPU; all cores by default")
-    scene.add_argument("--out", type=Path, required=True)
+    _training(scene, batch=64, size=64, rate=0.004, validate=500)
     fine = commands.add_parser("fine", help="the network that adds what is fine to a draw of the scene prior")
-    fine.add_argument("--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default")
     fine.add_argument("--steps", type=int, default=2950)
-    fine.add_argument("--batch", type=int, default=3)
-    fine.add_argument("--size", type=int, default=128, help="of a crop (default: 128)")
-    fine.add_argument("--rate", type=float, default=0.004)
     fine.add_argument("--ema", type=float, default=0.998)
-    fine.add_argument("--validate", type=int, default=700, help="steps between validations")
-    fine.add_argument("--seed", type=int, default=0)
-    fine.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
-    fine.add_argument("--device", default="cpu")
-    fine.add_argument("--threads", type=int, help="of the CPU; all cores by default")
-    fine.add_argument("--out", type=Path, required=True)
+    _training(fine, batch=3, size=128, rate=0.004, validate=700)
     weights = commands.add_parser("scene-weights", help="weights of the scene prior from a checkpoint of its script")
     weights.add_argument("parts", nargs="+", type=Path, metavar="FILE", help="the parts, safetensors")
     weights.add_argument("--threads", type=int, help=argparse.SUPPRESS)
@@ -116,14 +87,26 @@ def parser() -> argparse.ArgumentParser:
         "scene-samples", help="what the scene prior draws: a sheet, and what k-NN makes of it"
     )
     samples.add_argument("--weights", type=Path, help="by default those that are shipped")
-    samples.add_argument(
-        "--set", dest="sets", nargs="+", metavar="SET", help="sets with a training split; all by default"
-    )
+    samples.add_argument("--set", dest="sets", nargs="+", metavar="SET", help=TRAINING)
     samples.add_argument("--draw-steps", type=int, default=18, help="of the flow (default: 18)")
     samples.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     samples.add_argument("--threads", type=int, help="of the CPU; all cores by default")
     samples.add_argument("--out", type=Path, required=True)
     return p
+
+
+def _training(command: argparse.ArgumentParser, batch: int, size: int, rate: float, validate: int) -> None:
+    """Add what the trainings of all priors can be told, with these defaults."""
+    command.add_argument("--set", dest="sets", nargs="+", metavar="SET", help=TRAINING)
+    command.add_argument("--batch", type=int, default=batch, help=f"crops per step (default: {batch})")
+    command.add_argument("--size", type=int, default=size, help=f"of a crop (default: {size})")
+    command.add_argument("--rate", type=float, default=rate)
+    command.add_argument("--validate", type=int, default=validate, help="steps between validations")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
+    command.add_argument("--device", default="cpu")
+    command.add_argument("--threads", type=int, help="of the CPU; all cores by default")
+    command.add_argument("--out", type=Path, required=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from bigprior.priors import critic as critics
+from bigprior.priors.critic import CHANNELS, Critic
 from bigprior.training import Recipe, step_random
 from methods.supervised.problems import inpaint_gan
 from methods.supervised.problems.inpaint import WINDOW, Holed, windows
-from methods.supervised.problems.inpaint_gan import CHANNELS, AdversarialInpainting, Critic, Rivals
+from methods.supervised.problems.inpaint_gan import AdversarialInpainting, Rivals
 from tests.photographs import PHOTOGRAPHS
 
 
@@ -22,7 +24,7 @@ def layers(image: Tensor) -> list[Tensor]:
 
 @pytest.fixture(autouse=True)
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inpaint_gan, "vgg16_layers", lambda *_: layers)
+    monkeypatch.setattr(critics, "vgg16_layers", lambda *_: layers)
 
 
 def game(adversarial: float) -> tuple[AdversarialInpainting, Rivals, Holed]:
@@ -65,7 +67,7 @@ def test_what_was_observed_counts_for_nothing() -> None:
     hole = torch.zeros(1, 1, 32, 32)
     hole[..., 8:24, 8:24] = 1
     score = torch.where(avg_pool2d(hole, 4) > 0, 3.0, 100.0)
-    assert float(inpaint_gan._in_holes([score, torch.where(hole > 0, 1.0, -50.0)], hole)) == pytest.approx(2.0)
+    assert float(critics.mean_at([score, torch.where(hole > 0, 1.0, -50.0)], hole)) == pytest.approx(2.0)
 
 
 def test_a_critic_learns_to_tell_noise_from_photographs() -> None:
