@@ -44,7 +44,7 @@ def test_a_folder_is_called_after_what_it_holds(folder: str) -> None:
     assert (request.task, request.dataset.label) == (setting.task, setting.dataset)
     assert (request.seed, request.protocol, request.device) == (setting.seed, setting.protocol.name, setting.device)
     parameters = "".join(f"-{key}{str(value).replace(':', '-')}" for key, value in setting.task.parameters.items())
-    assert folder == f"{setting.task.name}/{setting.dataset}{parameters}"
+    assert folder == f"{setting.task.name}/{request.dataset.folder_name}{parameters}"
     assert request.out == committed(folder)
 
 
