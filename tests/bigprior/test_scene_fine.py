@@ -15,7 +15,7 @@ from bigprior.priors.compact.prior import WEIGHTS as COMPACT
 from bigprior.priors.compact.prior import load_prior
 from bigprior.priors.critic import Critic, hinge, mean_at
 from bigprior.priors.scene.fine import load_fine, refine, untrained
-from bigprior.priors.scene.fine_training import FACTOR, Refinement, drawn_again, warm
+from bigprior.priors.scene.fine_training import FACTOR, Pair, Refinement, drawn_again
 from bigprior.priors.scene.prior import ScenePrior
 from bigprior.training import Recipe, step_random
 from datasets.errors import SuiteError
@@ -59,7 +59,7 @@ def test_a_known_luma_is_kept_with_the_colours_of_the_coarse_image(silent: BiasF
 
 def test_it_begins_as_the_compact_prior_that_is_told_a_coarse_image() -> None:
     """With a gray coarse image, which says nothing, the results are those of the compact prior."""
-    network, compact = warm(untrained(), COMPACT).eval().requires_grad_(False), load_prior()
+    network, compact = Pair(COMPACT).fine.eval().requires_grad_(False), load_prior()
     y = image(24, 32)
     gray = torch.full_like(y, GRAY)
     luma = Luma().forward(y)

@@ -75,24 +75,24 @@ class Conditions(Problem[BiasFreeUNet, Example]):
 
     def _noise(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.images.crops(random, recipe.batch, recipe.size)
-        noise = _normal(random, clean)
+        noise = normal_like(random, clean)
         gray = torch.from_numpy(random.random(len(clean)) < GRAY_SHARE)
         clean[gray] = Luma().forward(clean[gray]).expand(-1, 3, -1, -1)
         noise[gray] = noise[gray, :1].expand(-1, 3, -1, -1)
-        sigma = _map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
-        told = _map(random.random(len(clean)) >= UNTOLD, clean)
+        sigma = as_map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
+        told = as_map(random.random(len(clean)) >= UNTOLD, clean)
         return Example(clean, Knowledge(clean + sigma * noise, sigma, told), torch.ones_like(sigma))
 
     def _strong(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.images.upright(random, 2, 128, scales=(1, 2, 2))
-        sigma = _map(_log_uniform(random, 2), clean)
+        sigma = as_map(_log_uniform(random, 2), clean)
         # Now and then nothing is known at all: that is where sampling begins.
         sigma[torch.from_numpy(random.random(2) < 0.05)] = torch.inf
         return Example(clean, _seen(clean, sigma, random), torch.ones_like(sigma))
 
     def _missing(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.images.crops(random, 3, recipe.size)
-        sigma = _map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
+        sigma = as_map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
         if random.random() < 0.7:
             row, column = random.integers(2, size=2)
             missing = torch.zeros_like(sigma)
@@ -105,15 +105,15 @@ class Conditions(Problem[BiasFreeUNet, Example]):
     def _holes(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.images.upright(random, 2, 160)
         mask = torch.from_numpy(np.stack([random_hole(random, 160) for _ in range(2)])).unsqueeze(1)
-        inside = _map(np.where(random.random(2) < 0.7, np.inf, _log_uniform(random, 2)), clean)
-        outside = _map(np.where(random.random(2) < 0.85, 0, random.uniform(0, SIGMA_MAX, 2)), clean)
+        inside = as_map(np.where(random.random(2) < 0.7, np.inf, _log_uniform(random, 2)), clean)
+        outside = as_map(np.where(random.random(2) < 0.85, 0, random.uniform(0, SIGMA_MAX, 2)), clean)
         known = _seen(clean, torch.where(mask > 0, outside, inside), random)
         return Example(clean, known, 1 - mask)
 
     def _luma(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.images.upright(random, 2, 160) * float(random.uniform(*EXPOSURE))
         clean.clamp_(0, 1)
-        sigma = _map(np.where(random.random(2) < 0.75, np.inf, _log_uniform(random, 2)), clean)
+        sigma = as_map(np.where(random.random(2) < 0.75, np.inf, _log_uniform(random, 2)), clean)
         return Example(clean, _seen(clean, sigma, random, Luma().forward(clean)), torch.ones_like(sigma))
 
     def loss(self, network: BiasFreeUNet, batch: Example, progress: float) -> Tensor:
@@ -140,27 +140,32 @@ class Conditions(Problem[BiasFreeUNet, Example]):
         return {"PSNR": sum(scores.values()) / len(scores)} | scores
 
 
-def warm(network: BiasFreeUNet, file: Path) -> BiasFreeUNet:
-    """Give a network the weights of a denoiser of the same widths: (y, σ) are its first four inputs.
+def warm(network: BiasFreeUNet, file: Path, inputs: int = 4, what: str = "a denoiser of this width") -> BiasFreeUNet:
+    """Give a network the weights of one of the same widths with fewer inputs, by default a denoiser's (y, σ).
+
+    Args:
+        inputs: of the other network; they are the first ones here, and the weights of the rest are 0.
+        what: the other network is, for the message.
 
     Raises:
         SuiteError: the file is of another network.
     """
     state = read_safetensors(file)
     head = network.head.weight.detach().clone().zero_()
-    known = head[:, :4]
-    check_shapes(file, "a denoiser of this width", state, shapes_of(network) | {"head.weight": tuple(known.shape)})
+    known = head[:, :inputs]
+    check_shapes(file, what, state, shapes_of(network) | {"head.weight": tuple(known.shape)})
     known.copy_(state["head.weight"])
     network.load_state_dict(state | {"head.weight": head})
     return network
 
 
-def _map(values: object, like: Tensor) -> Tensor:
-    """One value per crop as a map (N,1,S,S)."""
+def as_map(values: object, like: Tensor) -> Tensor:
+    """Return one value per crop as a map (N,1,S,S)."""
     return torch.from_numpy(np.asarray(values, dtype=np.float32)).view(-1, 1, 1, 1).repeat(1, 1, *like.shape[-2:])
 
 
-def _normal(random: np.random.Generator, like: Tensor) -> Tensor:
+def normal_like(random: np.random.Generator, like: Tensor) -> Tensor:
+    """Return standard normal numbers in the shape of a tensor."""
     return torch.from_numpy(random.standard_normal(like.shape, dtype=np.float32))
 
 
@@ -171,7 +176,7 @@ def _log_uniform(random: np.random.Generator, count: int) -> np.ndarray:
 
 def _seen(clean: Tensor, sigma: Tensor, random: np.random.Generator, luma: Tensor | None = None) -> Knowledge:
     finite = torch.where(torch.isfinite(sigma), sigma, 0)
-    return Knowledge(clean + finite * _normal(random, clean), sigma, torch.ones_like(sigma), luma)
+    return Knowledge(clean + finite * normal_like(random, clean), sigma, torch.ones_like(sigma), luma)
 
 
 def _error(restored: Tensor, batch: Example) -> Tensor:

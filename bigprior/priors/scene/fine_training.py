@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bigprior.checkpoints import check_shapes, read_safetensors, shapes_of
 from bigprior.holes import random_hole
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import Knowledge
 from bigprior.priors.compact.prior import WEIGHTS as COMPACT
+from bigprior.priors.compact.training import as_map, normal_like, warm
 from bigprior.priors.critic import Critic, feature_distance, hinge, mean_at, unit_features
 from bigprior.priors.scene.coarse import Grid
 from bigprior.priors.scene.fine import refine, untrained
@@ -27,6 +27,8 @@ from bigprior.training import Problem, Recipe
 from datasets.operators import Luma
 from datasets.training_images import TrainingImages
 
+COMPACT_INPUTS = 6
+"""Of the compact prior: the first inputs here."""
 FACTOR = 4
 """Of the photographs that holes and colours are learned from: 256 pixels, 64 cells."""
 FACTORS = (1, 2, 4, 4, 4, 8)
@@ -82,7 +84,7 @@ class Pair(nn.Module):
 
     def __init__(self, start: Path | None) -> None:
         super().__init__()
-        self.fine = untrained() if start is None else warm(untrained(), start)
+        self.fine = untrained() if start is None else warm(untrained(), start, COMPACT_INPUTS, "the compact prior")
         self.critic = Critic()
 
 
@@ -135,18 +137,18 @@ class Refinement(Problem[Pair, Example]):
 
     def _noise(self, random: np.random.Generator, recipe: Recipe) -> Example:
         clean = self.noisy.crops(random, 4, 96)
-        noise = _normal(random, clean)
+        noise = normal_like(random, clean)
         gray = torch.from_numpy(random.random(len(clean)) < GRAY_SHARE)
         clean[gray] = Luma().forward(clean[gray]).expand(-1, 3, -1, -1)
         noise[gray] = noise[gray, :1].expand(-1, 3, -1, -1)
-        sigma = _map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
-        told = _map(random.random(len(clean)) >= UNTOLD, clean)
+        sigma = as_map(random.uniform(0, SIGMA_MAX, len(clean)), clean)
+        told = as_map(random.random(len(clean)) >= UNTOLD, clean)
         y = clean + sigma * noise
         grid = _grid(clean, int(random.choice(FACTORS)))
         # A draw has errors that its noise explains, and others.
         kept, own = random.uniform(0, 0.5, 2)
         coarse = grid.mean(clean + kept * sigma * noise)
-        coarse = coarse + own * sigma[:, :, :1, :1] / grid.factor * _normal(random, coarse)
+        coarse = coarse + own * sigma[:, :, :1, :1] / grid.factor * normal_like(random, coarse)
         return Example(
             clean, Knowledge(y, sigma, told), grid.enlarge(coarse), torch.ones_like(sigma), None, FLOORS["noise"]
         )
@@ -164,7 +166,7 @@ class Refinement(Problem[Pair, Example]):
         crops = self.images.upright_on_a_grid(random, count, size, FACTOR)
         clean = torch.stack([crop.image for crop in crops])
         coarse = _grid(clean, FACTOR).mean(clean)
-        coarse = coarse + _normal(random, coarse) * random.uniform(0, SHAKEN)
+        coarse = coarse + normal_like(random, coarse) * random.uniform(0, SHAKEN)
         for k, crop in enumerate(crops):
             draws = self.bank.get((crop.set, crop.number))
             if draws is not None and random.random() < REDRAWN:
@@ -235,26 +237,11 @@ def drawn_again(prior: ScenePrior, images: TrainingImages, seed: int = 0) -> dic
             clean = photograph[None].float() / 255
             coarse = 2 * _grid(clean, FACTOR).mean(clean) - 1
             sigma = torch.tensor([np.exp(random.uniform(*np.log(AGAIN)))], dtype=torch.float32)
-            noisy = Noisy((coarse + sigma * _normal(random, coarse)).to(device), sigma.to(device))
+            noisy = Noisy((coarse + sigma * normal_like(random, coarse)).to(device), sigma.to(device))
             with torch.inference_mode():
                 drawn = sampler.draws(prior.denoiser(), noisy, [int(random.integers(2**62))], 1)
             bank[set_, number] = ((drawn[0] + 1) / 2).half().cpu()
     return bank
-
-
-def warm(network: BiasFreeUNet, file: Path) -> BiasFreeUNet:
-    """Give the network the weights of the compact prior: its inputs are the first six.
-
-    Raises:
-        SuiteError: the file is of another network.
-    """
-    state = read_safetensors(file)
-    head = network.head.weight.detach().clone().zero_()
-    known = head[:, :6]
-    check_shapes(file, "the compact prior", state, shapes_of(network) | {"head.weight": tuple(known.shape)})
-    known.copy_(state["head.weight"])
-    network.load_state_dict(state | {"head.weight": head})
-    return network
 
 
 def _grid(image: Tensor, factor: int) -> Grid:
@@ -264,15 +251,6 @@ def _grid(image: Tensor, factor: int) -> Grid:
 def _part(known: Knowledge, k: int) -> Knowledge:
     one = slice(k, k + 1)
     return Knowledge(known.y[one], known.sigma[one], known.told[one], None if known.luma is None else known.luma[one])
-
-
-def _map(values: object, like: Tensor) -> Tensor:
-    """One value per crop as a map (N,1,S,S)."""
-    return torch.from_numpy(np.asarray(values, dtype=np.float32)).view(-1, 1, 1, 1).repeat(1, 1, *like.shape[-2:])
-
-
-def _normal(random: np.random.Generator, like: Tensor) -> Tensor:
-    return torch.from_numpy(random.standard_normal(like.shape, dtype=np.float32))
 
 
 def _error(restored: Tensor, batch: Example) -> Tensor:
