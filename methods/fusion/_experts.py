@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bigprior.denoiser import untrained
+from bigprior.freedom import everywhere, in_holes, where_noisy
 from bigprior.fusion import Restoration
 from bigprior.phi.least_squares import load_linear
 from bigprior.phi.network import load_phi, shipped
@@ -33,11 +34,8 @@ from methods.fusion._parts import (
     Network,
     Parts,
     Prior,
-    everywhere,
     fused_with,
     fused_without_own,
-    in_holes,
-    where_noisy,
 )
 from methods.fusion.pnp import PnP
 from methods.supervised.chroma_cnn import ChromaCnn
@@ -78,6 +76,11 @@ def wiener(observation: Observation) -> Tensor:
     return WienerDeconvolution().restore(observation).image
 
 
+def told(observation: Observation) -> Observation:
+    """Return the observation with its σ told: if it is hidden, the estimate from y."""
+    return observation if observation.sigma is not None else observation.told(Gaussian(noise_level(observation)))
+
+
 def posterior_mean(observation: Observation, precision: Precision) -> Tensor:
     """Return E[x | y] under the compact prior, whose expert for noise is the network of the row `unet-sigma`.
 
@@ -85,8 +88,8 @@ def posterior_mean(observation: Observation, precision: Precision) -> Tensor:
     """
     y = observation.y
     network = load_prior(device=y.device, dtype=y.dtype)
-    told = observation.told(Gaussian(noise_level(observation)))
-    return CompactPrior(network, DENOISER.loaded(untrained, y), precision=precision).invert(told).image
+    expert = DENOISER.loaded(untrained, y)
+    return CompactPrior(network, expert, precision=precision).invert(told(observation)).image
 
 
 def hole_fill(observation: Observation, precision: Precision) -> Tensor:
@@ -166,6 +169,7 @@ class Experts(Prior):
 
     def restore(self, observation: Observation, choice: Choice) -> Restoration:
         parts = parts_of(observation)
+        observation = told(observation)  # once, for the prior and for φ
         f = parts.fidelity(observation)
         estimated = parts.belief(observation, choice.precision)
         with torch.no_grad():

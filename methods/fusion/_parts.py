@@ -95,19 +95,3 @@ def fused_without_own(network: Network, observation: Observation, f: Tensor, res
     phi = network(f, restored, observation.mask, sigma).clamp_min(LEAST)
     noisy = (sigma > 0).view(-1, 1, 1, 1)
     return Restoration.fused(f, without_own(f, restored, phi), torch.where(noisy, phi, 0))
-
-
-def where_noisy(observation: Observation) -> Tensor:
-    """Return 1 (N,1,H,W), but 0 in an image that is known to have no noise."""
-    phi = torch.ones_like(observation.mask)
-    return phi if observation.sigma is None else phi * (observation.sigma > 0).view(-1, 1, 1, 1)
-
-
-def in_holes(observation: Observation) -> Tensor:
-    """Return 1 in the hole and 0 where a pixel was observed (N,1,H,W)."""
-    return 1 - observation.mask
-
-
-def everywhere(observation: Observation) -> Tensor:
-    """Return 1 (N,1,H,W)."""
-    return torch.ones_like(observation.mask)

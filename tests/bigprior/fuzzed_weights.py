@@ -26,6 +26,7 @@ from safetensors.torch import save
 from torch.optim.swa_utils import AveragedModel
 
 from bigprior.checkpoints import read_safetensors, read_state_dict
+from bigprior.frozen import frozen
 from bigprior.imagenet_features import Refused, from_cache
 from bigprior.muon import Muon
 from bigprior.phi import least_squares
@@ -68,7 +69,7 @@ def generator(file: Path) -> object:
 
 
 def network_of_means(file: Path) -> object:
-    prior._load.cache_clear()  # every file is another one, and the networks add up
+    frozen.cache_clear()  # every file is another one, and the networks add up
     return prior.load_prior(file)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from bigprior.checkpoints import filled, read_safetensors
 from bigprior.denoiser import denoise_both_ways
+from bigprior.frozen import frozen
 from bigprior.networks import BiasFreeUNet
 from bigprior.precision import Precision, computing
 from bigprior.priors.base import (
@@ -28,6 +27,7 @@ from datasets.observation import Observation
 from datasets.operators import Identity, Luma, Masking, Operator, by_operator
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "compact-prior.safetensors"
+WHAT, REMEDY = "the network of the compact prior", "train it with `python -m bigprior.train prior`"
 
 
 def load_prior(
@@ -38,14 +38,7 @@ def load_prior(
     Raises:
         SuiteError: the file is not there or is of another network (the first missing and unexpected key are named).
     """
-    return _load(file, torch.device(device), dtype)
-
-
-@cache
-def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
-    state = read_safetensors(file, "train it with `python -m bigprior.train prior`")
-    network = filled(untrained, file, "the network of the compact prior", state)
-    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return frozen(untrained, file, WHAT, REMEDY, torch.device(device), dtype)
 
 
 @dataclass(frozen=True)

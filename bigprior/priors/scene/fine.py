@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bigprior.checkpoints import filled, read_safetensors
+from bigprior.frozen import frozen
 from bigprior.networks import BiasFreeUNet
 from bigprior.priors.compact.means import CHANNELS, GRAY, Knowledge, with_luma
 from bigprior.tiles import WIDE, tiled
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "scene-fine.safetensors"
+WHAT, REMEDY = "the fine network of the scene prior", "train it with `python -m bigprior.train fine`"
 BLOCKS = (2, 2, 2, 2)
 
 
@@ -30,14 +30,7 @@ def load_fine(
     Raises:
         SuiteError: the file is not there or is of another network (the first missing and unexpected key are named).
     """
-    return _load(file, torch.device(device), dtype)
-
-
-@cache
-def _load(file: Path, device: torch.device, dtype: torch.dtype) -> BiasFreeUNet:
-    state = read_safetensors(file, "train it with `bigprior.priors.scene.fine_training`")
-    network = filled(untrained, file, "the fine network of the scene prior", state)
-    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return frozen(untrained, file, WHAT, REMEDY, torch.device(device), dtype)
 
 
 def refine(network: BiasFreeUNet, known: Knowledge, coarse: Tensor) -> Tensor:

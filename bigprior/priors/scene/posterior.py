@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigprior.freedom import everywhere, in_holes, where_noisy
 from bigprior.networks import BiasFreeUNet
 from bigprior.precision import Precision, computing
 from bigprior.priors.base import GenerativePrior, Inversion, NonFiniteInversion, Progress, as_image_space, measure
@@ -140,22 +141,6 @@ def median_chroma(draws: Tensor) -> Tensor:
     image = torch.cat([r, torch.zeros_like(r), b], dim=1)
     green = -Luma().forward(image) / Luma().forward(torch.zeros_like(image).index_fill(1, torch.tensor([1]), 1.0))
     return luma + torch.cat([r, green, b], dim=1)
-
-
-def where_noisy(observation: Observation) -> Tensor:
-    """Return 1 (N,1,H,W), but 0 in an image that is known to have no noise."""
-    free = torch.ones_like(observation.mask)
-    return free if observation.sigma is None else free * (observation.sigma > 0).view(-1, 1, 1, 1)
-
-
-def in_holes(observation: Observation) -> Tensor:
-    """Return 1 in the hole and 0 where a pixel was observed (N,1,H,W)."""
-    return 1 - observation.mask
-
-
-def everywhere(observation: Observation) -> Tensor:
-    """Return 1 (N,1,H,W)."""
-    return torch.ones_like(observation.mask)
 
 
 @dataclass(frozen=True)

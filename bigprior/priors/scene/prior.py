@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bigprior.checkpoints import filled, read_safetensors
+from bigprior.frozen import frozen
 from bigprior.precision import Precision, computing
 from bigprior.priors.scene.network import CHANGES, CLASSES, SceneUNet, precondition
 from bigprior.priors.scene.samplers.base import Denoiser
@@ -37,14 +37,7 @@ def load_scene(
     Raises:
         SuiteError: the file is not there or is of another network (the first missing and unexpected key are named).
     """
-    return ScenePrior(_load(file, torch.device(device), dtype), precision)
-
-
-@cache
-def _load(file: Path, device: torch.device, dtype: torch.dtype) -> SceneUNet:
-    with torch.inference_mode(mode=False):  # weights made in inference mode could not be differentiated through
-        network = filled(SceneUNet, file, WHAT, read_safetensors(file, ABSENT))
-        return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ScenePrior(frozen(SceneUNet, file, WHAT, ABSENT, torch.device(device), dtype), precision)
 
 
 def class_number(name: str) -> int:
