@@ -12,7 +12,7 @@ import numpy as np
 import pywt
 import torch
 from torch import Tensor
-from torch.nn.functional import fold
+from torch.nn.functional import fold, pad
 
 from bigprior.domains import Domain
 from methods.classic._colour import change, opponent_matrix
@@ -52,6 +52,20 @@ def biorthogonal_matrix(n: int) -> Tensor:
         columns = [np.concatenate(pywt.wavedec(e, "bior1.5", "periodization", level=levels)) for e in np.eye(n)]
     matrix = torch.from_numpy(np.stack(columns, axis=1))
     return matrix / matrix.norm(dim=1, keepdim=True)
+
+
+def overlap_correlations(transform: Tensor) -> Tensor:
+    """Return E[⟨t, n⟩⟨t′, n⟩] for white noise n, (8,8,64): t a basis image, t′ the same one some pixels away.
+
+    Args:
+        transform: (8,8) along a side of a patch, rows of unit norm.
+
+    Returns:
+        The correlation for basis image 8a + b of the patch, at 0 to 7 rows (first) and columns (second) of distance.
+    """
+    shifted = torch.stack([pad(transform, (d, 0))[:, :PATCH] for d in range(PATCH)])
+    along = (shifted * transform).sum(dim=2)
+    return torch.einsum("ya,xb->yxab", along, along).flatten(2)
 
 
 def kaiser(beta: float) -> Tensor:
@@ -117,10 +131,10 @@ class Patches:
         return (fold((basis * window) @ table.T, self.size, PATCH) / fold(window * mass, self.size, PATCH))[0]
 
 
-def chunks(positions: Tensor) -> Iterator[slice]:
-    """Return the groups (..., K, G) in slices that are worked on at once."""
+def chunks(positions: Tensor, per_patch: int = PATCH**2) -> Iterator[slice]:
+    """Return the groups (..., K, G) in slices that are worked on at once; so many numbers are made per patch."""
     numbers = CPU_CHUNK if positions.device.type == "cpu" else GPU_CHUNK
-    step = max(1, numbers // (positions.shape[-2] * PATCH**2))
+    step = max(1, numbers // (positions.shape[-2] * per_patch))
     return (slice(start, start + step) for start in range(0, positions.shape[-1], step))
 
 
@@ -128,6 +142,25 @@ def gather(table: Tensor, positions: Tensor, haar: Tensor) -> Tensor:
     """Return the 3-D coefficients (K,g,64) of the groups at `positions` (K,g)."""
     k, g = positions.shape
     return (haar @ table.index_select(0, positions.reshape(-1)).view(k, -1)).view(k, g, -1)
+
+
+def noise_variances(patches: Patches, positions: Tensor, haar: Tensor) -> Tensor:
+    """Return the variance (K,G,64) that white noise of variance 1 has in the 3-D coefficients of groups (K,G).
+
+    It is not 1 where patches of a group overlap, because their noise is then the same in part.
+    """
+    k, (_, places) = len(positions), patches.places
+    correlations = overlap_correlations(patches.transform).to(haar).flatten(0, 1)
+    correlations = torch.cat([correlations, torch.zeros_like(correlations[:1])])
+    both = (haar[:, :, None] * haar[:, None, :]).flatten(1)
+    variances = haar.new_empty(*positions.shape, PATCH**2)
+    rows, columns = positions // places, positions % places
+    for part in chunks(positions, k * PATCH**2):
+        dy, dx = ((of[:, None, part] - of[None, :, part]).abs() for of in (rows, columns))
+        at = torch.where((dy < PATCH) & (dx < PATCH), PATCH * dy + dx, PATCH**2)
+        pairs = correlations[at.flatten().long()].view(k * k, -1)
+        variances[:, part] = (both @ pairs).view(k, -1, PATCH**2)
+    return variances.clamp_(min=0)
 
 
 def scatter(table: Tensor, positions: Tensor, haar: Tensor, coefficients: Tensor, weights: Tensor) -> None:
@@ -181,6 +214,11 @@ class PatchGroups(Domain):
                 for part in chunks(positions):
                     out[c, :, part] = gather(table, positions[:, part], self.haar)
         return coefficients
+
+    def noise_variances(self) -> Tensor:
+        """Return the variance of every coordinate, (N,1,K,G,64), where pixels have white noise of variance 1."""
+        each = [noise_variances(self.patches, positions, self.haar) for positions in self.positions]
+        return torch.stack(each)[:, None]
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
         return change(self._means(coefficients, squared=False), self.colour.T)

@@ -12,12 +12,12 @@ from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
 from methods.base import Method, noise_level
-from methods.classic.bm3d_package import bm3d_package
+from methods.classic.collaborative import CollaborativeWiener
 
 
 @dataclass(frozen=True)
 class BM3DFusion(Method):
-    """x̂ = (1 − φ) y + φ BM3D(y) with one constant φ, the prior image being the `bm3d` package's; φ = 0 at σ = 0.
+    """x̂ = (1 − φ) y + φ BM3D(y) with one constant φ, the prior image being `collaborative-wiener`'s; φ = 0 at σ = 0.
 
     Source: the fusion of M. El Helou and S. Süsstrunk, "BIGPrior", IEEE TIP 2022, with φ set by hand instead of
     learned, and BM3D (K. Dabov et al., IEEE TIP 2007) as the prior.
@@ -34,12 +34,15 @@ class BM3DFusion(Method):
     problems: ClassVar[tuple[Problem, ...]] = (DENOISING,)
     decoupled: ClassVar[bool] = True
     uses_sigma: ClassVar[bool] = True
-    warm_up: ClassVar[bool] = False
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
     phi: Annotated[float, Within(0, 1)] = 0.98
+
+    def remarks(self) -> tuple[str, ...]:
+        return CollaborativeWiener().remarks()
 
     def restore(self, observation: Observation) -> Restoration:
         y = observation.y
         sigma = noise_level(observation)
         phi = torch.where(sigma > 0, self.phi, 0.0).to(y)[:, None, None, None].expand_as(y[:, :1])
-        return Restoration.fused(y, bm3d_package(y, sigma), phi)
+        return Restoration.fused(y, CollaborativeWiener().restore(observation).image, phi)

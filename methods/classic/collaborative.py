@@ -29,6 +29,8 @@ from methods.classic._patches import (
     gather,
     haar_matrix,
     kaiser,
+    noise_variances,
+    overlap_correlations,
     scatter,
 )
 from methods.classic.kernels import WITHOUT, available, installed
@@ -40,17 +42,21 @@ Group = Annotated[int, Within(1, 256)]
 
 @dataclass(frozen=True)
 class CollaborativeWiener(Method):
-    """BM3D with its φ: f = T y, g = 0 and φ = σ²/(|T p|² + σ²), where T groups patches and p is a first estimate.
+    """BM3D with its φ: f = T y, g = 0 and φ = μ²σ²v/(|T p|² + μ²σ²v), with T that groups patches, p a first estimate.
 
-    Patches are 8×8 and matched in luma, with T from the DCT and the Haar transform (`PatchGroups`). The first
-    estimate p is made in the same way with the bior1.5 wavelet for the DCT, groups matched in y, and coefficients
-    under λσ set to 0; the second groups are matched in p. A group weighs 1/max(‖1 − φ‖², 1), in the first stage with
-    1 for a kept and 0 for a removed coefficient in place of 1 − φ. σ may differ between the images of a batch; where
-    it is 0, φ is 0 and x̂ = y. f and φ, thousands of numbers per group, are made when they are asked for.
+    Patches are 8×8 and matched in luma, with T from the DCT and the Haar transform (`PatchGroups`). σ²v is the variance
+    of the noise in a coefficient: patches of a group that overlap share noise, so v is not 1. The first estimate p is
+    made in the same way with the bior1.5 wavelet for the DCT, groups matched in y, and coefficients under λσ√v set to
+    0; the second groups are matched in p. A group weighs 1/max(Σ v (1 − φ)², 1), in the first stage with 1 for a kept
+    and 0 for a removed coefficient in place of 1 − φ. σ may differ between the images of a batch; where it is 0, φ is 0
+    and x̂ = y. f and φ, thousands of numbers per group, are made when they are asked for.
+
+    v (1 in the paper) and μ² are those of Y. Mäkinen, L. Azzari and A. Foi, "Collaborative Filtering of Correlated
+    Noise: Exact Transform-Domain Variance for Improved Shrinkage and Patch Matching", IEEE TIP 29, 2020.
 
     Deviations from the paper: the transforms and the size of the patches are the same at every σ; nothing is
-    filtered before matching; groups have a fixed size, with no threshold on the distance; λ is larger in chroma;
-    reference patches of the first stage are 2 pixels apart (3 in the paper); its window is smaller (25 for 39 pixels).
+    filtered before matching; groups have a fixed size, with no threshold on the distance; λ is larger in chroma, and
+    v = 1 there in the first stage, whose window is smaller (31 for 39 pixels).
 
     Args:
         threshold, threshold_chroma: λ in luma (or gray) and in the two other opponent colours.
@@ -59,6 +65,7 @@ class CollaborativeWiener(Method):
         group, group_wiener: patches in a group, powers of two; halved while a patch in a corner of the image has
             fewer candidates.
         beta: of the Kaiser window on a patch.
+        mu2: μ², what the variance of the noise is multiplied by in φ.
 
     Raises:
         ValueError: a group is no power of two or has no room in a quarter of its window, or a side of the image is
@@ -75,15 +82,16 @@ class CollaborativeWiener(Method):
     uses_sigma: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
-    threshold: Annotated[float, Within(0)] = 2.6
+    threshold: Annotated[float, Within(0)] = 2.7
     threshold_chroma: Annotated[float, Within(0)] = 3.5
-    step: Step = 2
+    step: Step = 3
     step_wiener: Step = 3
-    window: Window = 25
+    window: Window = 31
     window_wiener: Window = 39
     group: Group = 16
     group_wiener: Group = 32
     beta: Annotated[float, Within(0, 20)] = 2.0
+    mu2: Annotated[float, Within(0)] = 0.55
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,26 +115,28 @@ class CollaborativeWiener(Method):
         parts = [self._filtered(image, float(sigma), dct) for image, sigma in zip(opponents, levels, strict=True)]
         image, estimate, positions, weights = (torch.stack(part) for part in zip(*parts, strict=True))
         domain = PatchGroups(dct, positions, weights)
-        # At σ = 0 a coefficient of p may be 0 as well: φ is 0 even then.
-        variance, floor = levels.square()[:, None, None, None, None], torch.finfo(y.dtype).tiny
+        level = self.mu2 * levels.square()[:, None, None, None, None]
         return DeferredRestoration(
             change(image, colour.T),
             lambda: domain.analysis(y),
             y.new_zeros(len(y), 1, 1, 1, 1),
-            lambda: variance / domain.of_opponents(estimate).square_().add_(variance + floor),
+            lambda: _share_of_noise(level * domain.noise_variances(), domain.of_opponents(estimate)),
             domain,
         )
 
     def _filtered(self, y: Tensor, sigma: float, dct: Patches) -> tuple[Tensor, ...]:
         """Return x̂ and p (C,H,W), and the positions (K,G) and weights (C,G) of the second groups, from y (C,H,W)."""
         wavelet = Patches.of(y, biorthogonal_matrix(PATCH), self.beta)
-        thresholds = [sigma * (self.threshold_chroma if c else self.threshold) for c in range(len(y))]
+        thresholds = [(sigma * (self.threshold_chroma if c else self.threshold)) ** 2 for c in range(len(y))]
         positions = self._matched(y[0], self.step, self.window, self.group)
-        kept = [self._shrink(wavelet, (y[c],), thresholds[c], positions, self.step, self.window) for c in range(len(y))]
+        kept = [
+            self._shrink(wavelet, (y[c],), thresholds[c], positions, self.step, self.window, overlaps=c == 0)
+            for c in range(len(y))
+        ]
         p = torch.stack([channel for channel, _ in kept])
         positions = self._matched(p[0], self.step_wiener, self.window_wiener, self.group_wiener)
         shrunk = [
-            self._shrink(dct, (y[c], p[c]), sigma**2, positions, self.step_wiener, self.window_wiener)
+            self._shrink(dct, (y[c], p[c]), self.mu2 * sigma**2, positions, self.step_wiener, self.window_wiener)
             for c in range(len(y))
         ]
         image, weights = (torch.stack(part) for part in zip(*shrunk, strict=True))
@@ -139,11 +149,22 @@ class CollaborativeWiener(Method):
         return match_patches(channel, step, window, group)
 
     def _shrink(
-        self, patches: Patches, planes: tuple[Tensor, ...], level: float, positions: Tensor, step: int, window: int
+        self,
+        patches: Patches,
+        planes: tuple[Tensor, ...],
+        level: float,
+        positions: Tensor,
+        step: int,
+        window: int,
+        overlaps: bool = True,
     ) -> tuple[Tensor, Tensor]:
-        """Return a channel filtered (H,W) and the weights of its groups (G); see `filter_groups`."""
+        """Return a channel filtered (H,W) and the weights of its groups (G); see `filter_groups`.
+
+        Args:
+            overlaps: if not, v = 1.
+        """
         if not available(*planes):
-            return _shrink_on_tensors(patches, planes, level, positions)
+            return _shrink_on_tensors(patches, planes, level, positions, overlaps)
         from methods.classic.kernels.collaborative import filter_groups
 
         image, weights = filter_groups(
@@ -154,22 +175,29 @@ class CollaborativeWiener(Method):
             reach(window),
             patches.transform.numpy(),
             kaiser(self.beta).numpy(),
+            overlap_correlations(patches.transform).numpy() if overlaps else None,
         )
         return torch.from_numpy(image), torch.from_numpy(weights)
 
 
 def _shrink_on_tensors(
-    patches: Patches, planes: tuple[Tensor, ...], level: float, positions: Tensor
+    patches: Patches, planes: tuple[Tensor, ...], level: float, positions: Tensor, overlaps: bool
 ) -> tuple[Tensor, Tensor]:
     haar = haar_matrix(len(positions)).to(planes[0])
     tables, total = [patches.analysis(plane) for plane in planes], patches.zeros()
     weights = total.new_empty(positions.shape[1])
     for part in chunks(positions):
         groups = [gather(table, positions[:, part], haar) for table in tables]
+        variances = noise_variances(patches, positions[:, part], haar) if overlaps else torch.ones_like(groups[0])
         if len(groups) == 1:
-            keep = (groups[0].abs() >= level).to(total.dtype)
+            keep = (groups[0].square() >= level * variances).to(total.dtype)
         else:
-            keep = 1 - level / (groups[1].square() + (level + torch.finfo(total.dtype).tiny))
-        weights[part] = keep.square().sum(dim=(0, 2)).clamp_(min=1).reciprocal_()
+            keep = 1 - _share_of_noise(level * variances, groups[1])
+        weights[part] = (keep.square() * variances).sum(dim=(0, 2)).clamp_(min=1).reciprocal_()
         scatter(total, positions[:, part], haar, groups[0] * keep, weights[part])
     return patches.mean(total, positions, weights), weights
+
+
+def _share_of_noise(variance: Tensor, estimate: Tensor) -> Tensor:
+    """φ = v/(|p|² + v); where v and p are both 0, φ is 0."""
+    return variance / (estimate.square() + variance + torch.finfo(estimate.dtype).tiny)

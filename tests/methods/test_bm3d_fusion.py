@@ -4,24 +4,23 @@ import pytest
 import torch
 
 from methods.classic.bm3d_fusion import BM3DFusion
-from methods.classic.bm3d_package import BM3DPackage
+from methods.classic.collaborative import CollaborativeWiener
 from tests.methods.denoising import observe, photograph
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_constant_weight(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.classic.bm3d_fusion.bm3d_package", lambda y, sigma: y.flip(3) * sigma)
+def test_constant_weight(channels: int) -> None:
     observation = observe(photograph(33, 47, channels), 25)
     restoration = BM3DFusion(phi=0.8).restore(observation)
-    y = observation.y
-    assert torch.allclose(restoration.image, 0.2 * y + 0.8 * y.flip(3) * 25 / 255, atol=1e-14)
+    y, filtered = observation.y, CollaborativeWiener().restore(observation).image
+    assert torch.allclose(restoration.image, 0.2 * y + 0.8 * filtered, atol=1e-14)
     assert restoration.phi_mean() == pytest.approx(0.8)
 
 
 def test_all_prior_is_bm3d() -> None:
     observation = observe(photograph(16, 16, 1), 25)
     restoration = BM3DFusion(phi=1.0).restore(observation)
-    assert torch.equal(restoration.image, BM3DPackage().restore(observation).image)
+    assert torch.equal(restoration.image, CollaborativeWiener().restore(observation).image)
 
 
 def test_no_noise_is_all_data() -> None:

@@ -18,7 +18,14 @@ from datasets.task import Key, get_task
 from methods.classic import _matching, collaborative
 from methods.classic._colour import opponent_matrix
 from methods.classic._matching import fewest_candidates, match_patches, reach, reference_grid
-from methods.classic._patches import PatchGroups, biorthogonal_matrix, dct_matrix, haar_matrix
+from methods.classic._patches import (
+    PatchGroups,
+    Patches,
+    biorthogonal_matrix,
+    dct_matrix,
+    haar_matrix,
+    noise_variances,
+)
 from methods.classic.bm3d_package import bm3d_package
 from methods.classic.collaborative import CollaborativeWiener
 from methods.classic.kernels import installed
@@ -102,22 +109,45 @@ def test_domain_reconstructs_perfectly_and_is_linear(shape: tuple[int, int, int]
     )
 
 
+@pytest.mark.parametrize("mu2", [0.5, 1.0])
 @pytest.mark.parametrize("shape", [(1, 17, 21), (3, 16, 16)])
-def test_phi_is_the_wiener_filter_of_the_first_estimate(shape: tuple[int, int, int]) -> None:
-    """φ = σ²/(|T p|² + σ²), where p is known: y, or 0."""
+def test_phi_is_the_wiener_filter_of_the_first_estimate(shape: tuple[int, int, int], mu2: float) -> None:
+    """φ = μ²σ²v/(|T p|² + μ²σ²v), where p is known: y, or 0."""
     observation = noisy(shape).to(dtype=torch.float64)
     assert observation.sigma is not None
     # A threshold at which all is kept makes the first estimate y itself.
-    plain = CollaborativeWiener(threshold=0, threshold_chroma=0).restore(observation)
+    plain = CollaborativeWiener(threshold=0, threshold_chroma=0, mu2=mu2).restore(observation)
     assert plain.fidelity is not None
     assert plain.phi is not None
-    variance = float(observation.sigma) ** 2
+    variance = mu2 * float(observation.sigma) ** 2 * groups(plain).noise_variances()
     torch.testing.assert_close(plain.phi, variance / (plain.fidelity.square() + variance))
     # One at which nothing is kept makes it 0.
     erased = CollaborativeWiener(threshold=1e9, threshold_chroma=1e9).restore(observation)
     assert erased.phi is not None
     assert torch.equal(erased.phi, torch.ones_like(erased.phi))
     assert torch.equal(erased.image, torch.zeros_like(observation.y))
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 18), (3, 13, 12)])
+@pytest.mark.parametrize("transform", [dct_matrix(8), biorthogonal_matrix(8)])
+def test_noise_variances_are_the_squared_norms_of_the_analysis(shape: tuple[int, int, int], transform: Tensor) -> None:
+    """Of white noise n, E⟨a, n⟩² = |a|²; a is read from the answers to single pixels."""
+    observation = noisy(shape).to(dtype=torch.float64)
+    found = groups(CollaborativeWiener().restore(observation))
+    domain = PatchGroups(Patches.of(observation.y, transform, 2.0), found.positions, found.weights)
+    squares = torch.zeros_like(domain.analysis(observation.y))
+    for k in range(shape[1] * shape[2]):
+        pixel = torch.zeros(1, shape[0], *shape[1:], dtype=torch.float64)
+        pixel[:, :, k // shape[2], k % shape[2]] = 1
+        squares += domain.of_opponents(pixel).square()
+    torch.testing.assert_close(domain.noise_variances().expand_as(squares), squares, rtol=0, atol=1e-12)
+    assert float((squares - 1).abs().max()) > 0.5  # patches of a group do overlap here
+
+
+def test_without_overlaps_all_variances_are_one() -> None:
+    patches = Patches.of(torch.zeros(1, 1, 24, 24), dct_matrix(8), 2.0)
+    apart = torch.tensor([[0], [8], [8 * 17], [8 * 17 + 8]])
+    torch.testing.assert_close(noise_variances(patches, apart, haar_matrix(4).float()), torch.ones(4, 1, 64))
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 18), (3, 11, 10)])

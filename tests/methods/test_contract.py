@@ -24,9 +24,9 @@ from tests.datasets.halving import Halve
 
 SIZES = [(33, 47), (40, 32)]
 LARGEST_END = 300
-LONG = ("bm3d", "bm3d-deblur", "bm3d-fusion", "pnp", "pnp-admm", "red")
+LONG = ("bm3d", "bm3d-deblur", "pnp", "pnp-admm", "red")
 """Rows that take a second even for small images: tried on `USUAL`, and on every other task in the slow tests."""
-PACKAGE = ("bm3d", "bm3d-deblur", "bm3d-fusion")
+PACKAGE = ("bm3d", "bm3d-deblur")
 """Those of `LONG` that call a package, channel by channel."""
 USUAL = ("deblur", "denoise")
 PAIRED = ("real-noise",)
@@ -275,7 +275,7 @@ def test_the_ends_of_a_range_can_be_used(name: str) -> None:
     """The least value of every parameter, and the largest where it is no matter of time, give a finite image."""
     method = get_method(name)
     task = next(task for task in TRIED if task.problem in method.problems)
-    if method.supports(task) is not None or name.startswith("bm3d"):
+    if method.supports(task) is not None or name in PACKAGE:
         pytest.skip("its weights are not here, or the package takes seconds a call")
     observation = given(method, observe(task, (20, 24), 3))
     for parameter in parameters(type(method)).values():

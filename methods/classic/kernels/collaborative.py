@@ -19,34 +19,39 @@ def filter_groups(
     reach: tuple[int, int],
     transform: Floats,
     window: Floats,
+    correlations: Floats | None,
 ) -> tuple[Floats, Floats]:
     """Return one channel filtered, (H,W), and the weights (G) of the groups.
 
     Args:
-        planes: (1,H,W), y, whose 3-D coefficients under a threshold are removed, or (2,H,W), y and a first estimate p
-            for the Wiener filter; float32 or float64, finite, C-contiguous.
-        level: the threshold, or σ².
+        planes: (1,H,W), y, whose small 3-D coefficients are removed, or (2,H,W), y and a first estimate p for the
+            Wiener filter; float32 or float64, finite, C-contiguous.
+        level: of the noise: coefficients with variance v are kept if their square is at least level · v, or
+            multiplied by 1 − level · v / (|p|² + level · v).
         found: (G,K) int32, numbers of patches as `nearest_patches` returns them, K a power of two.
         rows: of the reference patches, ascending; every row has equally many groups.
         reach: rows from a reference to its farthest patches, before and after it.
         transform: (8,8) of a patch, one basis vector per row.
         window: (8) of a patch.
+        correlations: (8,8,64), see `methods.classic._patches.overlap_correlations`; None: all variances are 1.
     """
     kind, (height, width), k = planes.dtype, planes.shape[1:], found.shape[1]
     places = width - 7
     inverse = (np.linalg.inv(transform.astype(np.float64)) * window[:, None]).astype(kind)
     forward, window = np.ascontiguousarray(transform.T).astype(kind), window.astype(kind)
     order = np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) for i in range(k)])
-    numbers = np.array([0, 1, 0.5**0.5, level, level + np.finfo(kind).tiny], kind)
+    halves = np.array([k >> i.bit_length() for i in range(k)])
+    numbers = np.array([0, 1, 0.5**0.5, level, np.finfo(kind).tiny], kind)
+    # The coefficients of a patch are kept with their rows and columns exchanged (`analyse`).
+    shared = np.empty(0, kind)
+    if correlations is not None:
+        shared = correlations.reshape(64, 8, 8).swapaxes(1, 2).astype(kind).reshape(-1)
     # Row i of patches is kept as row i mod `held`.
     held = reach[0] + reach[1] + 1
     tables = np.empty((len(planes), held, places * 64), kind)
     added, mass = np.empty((held, places * 64), kind), np.empty((held, places), kind)
-    columns, across, group = (
-        np.empty(8 * width, kind),
-        np.empty((8, width), kind),
-        np.empty((len(planes), 64 * k), kind),
-    )
+    columns, across = np.empty(8 * width, kind), np.empty((8, width), kind)
+    room = np.empty((4, 64 * k), kind)
     sums, total = np.zeros((2, height, width), kind)
     weights = np.empty(len(found), kind)
     per_row = len(found) // len(rows)
@@ -67,8 +72,11 @@ def filter_groups(
             tables.reshape(len(planes), -1),
             numbers,
             found[part],
+            *np.divmod(found[part], places),
             order,
-            group,
+            halves,
+            shared,
+            room,
             added.reshape(-1),
             mass.reshape(-1),
             weights[part],
@@ -83,7 +91,11 @@ def shrink(
     tables: Floats,
     numbers: Floats,
     found: Ints,
+    rows: Ints,
+    columns: Ints,
     order: Ints,
+    halves: Ints,
+    shared: Floats,
     room: Floats,
     added: Floats,
     mass: Floats,
@@ -93,13 +105,17 @@ def shrink(
 
     Args:
         tables: (1 or 2, held·(W−7)·64), coefficients of the patches of y and of p.
-        numbers: 0, 1, √½, the level and the level plus the least number.
+        numbers: 0, 1, √½, the level and the least number.
+        rows, columns: (G,K), places of the patches.
         order: (K), 0..K−1 with their bits reversed.
-        room: (1 or 2, 64·K), to work in.
+        halves: (K), at a XOR b how many blocks there are of the largest size that puts a and b in one, for patches
+            a ≠ b.
+        shared: (64·64), correlations of overlapping patches, at 8·rows + columns of distance; (0): none.
+        room: (4,64·K), to work in.
     """
-    zero, one, half_root, level, floor = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    zero, one, half_root, level, least = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
     k, wiener = found.shape[1], len(tables) == 2
-    noisy, clean, group, estimate = tables[0], tables[-1], room[0], room[-1]
+    noisy, clean, group, estimate, variance, crossed = tables[0], tables[-1], room[0], room[1], room[2], room[3]
     for g in range(len(found)):
         for i in range(k):
             # Unsigned numbers: an index that cannot be negative is not wrapped around, and the loop is vectorised.
@@ -110,18 +126,22 @@ def shrink(
                 for m in range(np.uint64(64)):
                     estimate[to + m] = clean[begin + m]
         haar(group, half_root)
+        variance[:] = one
+        if len(shared) > 0:
+            noise(rows[g], columns[g], order, halves, shared, numbers, crossed, variance)
         energy = zero
         if wiener:
             haar(estimate, half_root)
             for m in range(64 * k):
-                keep = one - level / (estimate[m] * estimate[m] + floor)
+                noisy_part = level * variance[m]
+                keep = one - noisy_part / (estimate[m] * estimate[m] + noisy_part + least)
                 group[m] *= keep
-                energy += keep * keep
+                energy += keep * keep * variance[m]
         else:
             for m in range(64 * k):
-                keep = one if abs(group[m]) >= level else zero
+                keep = one if group[m] * group[m] >= level * variance[m] else zero
                 group[m] *= keep
-                energy += keep
+                energy += keep * variance[m]
         n = 64
         while n < len(group):
             butterfly(group[:n], group[n : 2 * n], half_root)
@@ -134,6 +154,48 @@ def shrink(
             for m in range(np.uint64(64)):
                 added[to + m] += weight * group[begin + m]
             mass[at] += weight
+
+
+@compiled
+def noise(
+    rows: Ints,
+    columns: Ints,
+    order: Ints,
+    halves: Ints,
+    shared: Floats,
+    numbers: Floats,
+    crossed: Floats,
+    variance: Floats,
+) -> None:
+    """Turn variances (64·K) of 1 into those of the 3-D coefficients of a group of white noise, ordered as `haar` does.
+
+    A Haar coefficient is the difference of the sums over two halves of a block of 2, 4, 8 … patches, over √size. So its
+    variance follows from those of both sums, and from the covariance of the two: the sum over all pairs between them.
+
+    Args:
+        rows, columns: (K), places of the patches.
+        crossed: (64·K), room for those covariances.
+    """
+    k = len(rows)
+    crossed[:] = numbers[0]
+    for b in range(1, k):
+        for a in range(b):
+            dy, dx = abs(rows[a] - rows[b]), abs(columns[a] - columns[b])
+            if dy < 8 and dx < 8:
+                blocks = halves[a ^ b]
+                at, to = np.uint64((8 * dy + dx) * 64), np.uint64((blocks + (order[a] & (blocks - 1))) * 64)
+                for m in range(np.uint64(64)):
+                    crossed[to + m] += shared[at + m]
+    n, share = 32 * k, numbers[1]
+    while n >= 64:
+        share /= 2
+        for m in range(n):
+            both, between = variance[m] + variance[n + m], 2 * crossed[n + m]
+            variance[m] = both + between
+            variance[n + m] = max((both - between) * share, numbers[0])
+        n //= 2
+    for m in range(64):
+        variance[m] *= share
 
 
 @compiled
