@@ -8,6 +8,9 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 SWEEPS = 6
 """Jacobi sweeps per level."""
+LARGE = 1 << 22
+"""Pixels from which the channels are filled one after the other: they do not depend on each other, and a sweep takes
+five times the memory of what it works on."""
 
 
 def smooth_fill(image: Tensor, mask: Tensor) -> Tensor:
@@ -21,6 +24,8 @@ def smooth_fill(image: Tensor, mask: Tensor) -> Tensor:
         mask: (N,1,H,W), 1 where a pixel was observed. An image without any is filled with 0.5.
     """
     h, w = image.shape[-2:]
+    if image.shape[1] > 1 and h * w >= LARGE:
+        return torch.cat([smooth_fill(channel, mask) for channel in image.split(1, dim=1)], dim=1)
     if min(h, w) <= 2:
         known = mask.sum(dim=(2, 3), keepdim=True)
         mean = torch.where(known > 0, (image * mask).sum(dim=(2, 3), keepdim=True) / known.clamp_min(1), 0.5)

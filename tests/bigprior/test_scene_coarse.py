@@ -9,7 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from bigprior.priors.scene.coarse import DETAIL, EXACT, FILLED, MULTIPLE, STRONGEST, Grid, coarse_problem, reflected
+from bigprior.priors.scene.coarse import (
+    DETAIL,
+    EXACT,
+    FILLED,
+    MULTIPLE,
+    STRONGEST,
+    Grid,
+    coarse_problem,
+    distance,
+    reflected,
+)
 from bigprior.priors.scene.windows import Windowed, starts
 from bigprior.smooth_fill import smooth_fill
 from datasets.noise import Gaussian, NoNoise
@@ -112,7 +122,8 @@ def test_holes_are_seen_as_far_as_their_cells_are_known() -> None:
     problem, (h, w) = coarse.problem, coarse.grid.shape
     share = coarse.grid.known_mean(x, mask)[1]
     weight = problem.weight[..., :h, :w]  # type: ignore[attr-defined]
-    torch.testing.assert_close(weight[share == 0], torch.full_like(weight[share == 0], EXACT / FILLED))
+    away = distance((share > 0).float())
+    torch.testing.assert_close(weight[share == 0], EXACT / (FILLED * away[share == 0]))
     torch.testing.assert_close(weight[share == 1], torch.ones_like(weight[share == 1]))
     part = (share > 0) & (share < 1)
     assert part.any()
@@ -120,10 +131,28 @@ def test_holes_are_seen_as_far_as_their_cells_are_known() -> None:
     seen = coarse.image(problem.project(torch.zeros(problem.shape)))
     whole = (share == 1).expand_as(seen)
     torch.testing.assert_close(seen[whole], coarse.grid.mean(x)[whole])
-    torch.testing.assert_close(problem.largest_noise(), torch.full((2,), FILLED))
+    torch.testing.assert_close(problem.largest_noise(), FILLED * away.flatten(1).amax(dim=1))
     fill = smooth_fill(torch.where(share > 0, coarse.grid.known_mean(x, mask)[0], 0), (share > 0).float())
     hole = (share == 0).expand_as(seen)
     torch.testing.assert_close(seen[hole], fill[hole])
+
+
+def test_distance_is_that_to_the_nearest_known_cell() -> None:
+    """Brute force over all known cells; without any, nothing is near."""
+    seen = (torch.rand(2, 1, 9, 7, generator=torch.Generator().manual_seed(3)) > 0.8).float()
+    for n in range(2):
+        known = seen[n, 0].nonzero().float()
+        for i in range(9):
+            for j in range(7):
+                nearest = (known - torch.tensor([i, j])).norm(dim=1).min()
+                assert float(distance(seen)[n, 0, i, j]) == pytest.approx(float(nearest))
+    assert torch.isinf(distance(torch.zeros(1, 1, 3, 4))).all()
+
+
+def test_an_image_of_which_nothing_is_known_is_drawn_from_the_prior() -> None:
+    mask = torch.zeros(1, 1, 64, 64)
+    problem = coarse_problem(Observation(torch.zeros(1, 3, 64, 64), Masking(mask), NoNoise())).problem
+    assert torch.isinf(problem.largest_noise()).all()
 
 
 def test_the_luma_of_the_mean_is_the_mean_of_the_luma() -> None:

@@ -141,7 +141,9 @@ PROBLEMS: dict[str, Callable[[], SpectralProblem]] = {
     "noisy luma": lambda: luma(0.2),
     "blur": lambda: blur(0.2),
 }
-EVERY = pytest.mark.parametrize("sampler", [Bridge(8), DDNM(8), DDNM(8, repeats=2), DPS(8), DiffPIR(8)])
+EVERY = pytest.mark.parametrize(
+    "sampler", [Bridge(8), Bridge(8, repeats=1), DDNM(8), DDNM(8, repeats=2), DPS(8), DiffPIR(8)]
+)
 BOUNDS: dict[type[Sampler], tuple[float, float, float]] = {
     Bridge: (0.7, 0.75, 1.6),
     DDNM: (0.8, 0.4, 1.3),
@@ -301,6 +303,7 @@ def test_bad_input_is_one_line() -> None:
         lambda: get_sampler("dps", 1),
         lambda: get_sampler("ddnm").draws(PRIOR.denoise, noisy(0.1), range(IMAGES), 0),
         lambda: DDNM(8, repeats=0),
+        lambda: Bridge(8, repeats=0),
         lambda: DiffPIR(8, share=1.5),
         lambda: DiffPIR(8, weight=0),
         lambda: DPS(8, strength=0),

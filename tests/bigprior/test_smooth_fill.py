@@ -49,3 +49,11 @@ def test_nothing_observed_is_gray_and_batches_do_not_mix() -> None:
     both = smooth_fill(image, mask)
     torch.testing.assert_close(both[0], torch.full((3, 40, 40), 0.5))
     torch.testing.assert_close(both[1:], smooth_fill(image[1:], mask[1:]))
+
+
+def test_the_channels_of_a_large_image_are_filled_one_by_one_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(2, 3, 37, 50, generator=torch.Generator().manual_seed(1))
+    mask = (torch.rand(2, 1, 37, 50, generator=torch.Generator().manual_seed(2)) > 0.6).float()
+    whole = smooth_fill(image, mask)
+    monkeypatch.setattr("bigprior.smooth_fill.LARGE", 1)
+    assert torch.equal(smooth_fill(image, mask), whole)

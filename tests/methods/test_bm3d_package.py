@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import bm3d
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from methods.classic import bm3d_package
 from methods.classic.bm3d_package import BM3DPackage, Scaling
-from tests.methods.denoising import observe, photograph, psnr
+from tests.methods.denoising import observe, photograph
 
 
 def test_gray_is_the_package() -> None:
@@ -76,17 +72,3 @@ def test_tiles_are_near_the_whole(channels: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bm3d_package, "PERIOD", 1)
     assert apart < 4e-4
     assert float((BM3DPackage().restore(observation).image - whole).abs().mean()) > 2 * apart
-
-
-@pytest.mark.realdata
-@pytest.mark.slow
-def test_published_psnr() -> None:
-    """Set12 at σ 25: 29.97 dB."""
-    folder = Path(os.environ["RESTORATION_MIRROR"]) / "cszn-DnCNN/testsets/Set12"
-    scores = []
-    for path in sorted(folder.glob("*.png")):
-        clean = torch.from_numpy(np.array(Image.open(path).convert("L")) / 255)[None, None]
-        restored = BM3DPackage().restore(observe(clean, 25)).image
-        scores.append(psnr((restored.clamp(0, 1) * 255).round() / 255, clean))
-    assert len(scores) == 12
-    assert np.mean(scores) == pytest.approx(29.97, abs=0.15)

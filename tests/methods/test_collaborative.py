@@ -19,8 +19,8 @@ from methods.classic import _matching, collaborative
 from methods.classic._colour import opponent_matrix
 from methods.classic._matching import fewest_candidates, match_patches, reach, reference_grid
 from methods.classic._patches import (
-    PatchGroups,
     Patches,
+    PatchGroups,
     biorthogonal_matrix,
     dct_matrix,
     haar_matrix,
@@ -350,18 +350,19 @@ def test_quality_beside_the_package(shape: tuple[int, int, int], sigma: float) -
 
 @pytest.mark.slow
 @pytest.mark.realdata
-@pytest.mark.parametrize(("dataset", "sigma", "limit"), [("set12", s, 12) for s in (15, 25, 50)] + [("cbsd68", 25, 10)])
-def test_quality_on_real_photographs(dataset: str, sigma: float, limit: int) -> None:
-    """The mean PSNR is at most 0.15 dB under that of the package."""
-    task = get_task("denoise", sigma=f"{sigma}")
-    differences = []
+@pytest.mark.parametrize(("dataset", "limit"), [("set12", 12), ("cbsd68", 4)])
+def test_quality_on_real_photographs(dataset: str, limit: int) -> None:
+    """At σ 25, beside the package and as published: 29.97 dB on Set12. Other levels are in the committed results."""
+    task = get_task("denoise", sigma="25")
+    ours, package = [], []
     for entry in get_dataset(dataset).entries("test")[:limit]:
         observation = task.degrade(entry.load(), Key(0, dataset, entry.name))
         assert observation.sigma is not None
         assert observation.truth is not None
         clean = observation.truth.clean
-        ours = psnr(CollaborativeWiener().restore(observation).image, clean)
-        differences.append(ours - psnr(bm3d_package(observation.y, observation.sigma), clean))
-    assert len(differences) == limit
-    print(f"{dataset} σ={sigma}: {np.mean(differences):+.3f} dB over {limit} images")
-    assert np.mean(differences) >= -BOUND
+        ours.append(psnr(CollaborativeWiener().restore(observation).image, clean))
+        package.append(psnr(bm3d_package(observation.y, observation.sigma), clean))
+    assert len(ours) == limit
+    if dataset == "set12":
+        assert np.mean(package) == pytest.approx(29.97, abs=0.05)
+    assert np.mean(ours) >= np.mean(package) - 0.05

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bigprior.draws import Sampled
-from bigprior.priors.scene.coarse import FILLED
+from bigprior.priors.scene.coarse import FILLED, distance
 from bigprior.priors.scene.fine import untrained
 from bigprior.priors.scene.posterior import ScenePosterior, centre, freedom, median_chroma, seed_of
 from bigprior.priors.scene.prior import ScenePrior
@@ -41,23 +41,25 @@ class GaussianPrior(ScenePrior):
         return (self.DEVIATION**2 * x + level * self.MEAN) / (self.DEVIATION**2 + level)
 
 
-def gaussian(count: int) -> ScenePosterior:
+def gaussian(count: int, steps: int = 30) -> ScenePosterior:
     """The posterior of Gaussian pixels, with a fine network that adds nothing."""
     fine = untrained().eval().requires_grad_(False)
     fine.tail.weight.zero_()
-    return ScenePosterior(GaussianPrior(fine), fine, get_sampler("bridge", 30), count)  # type: ignore[arg-type]
+    return ScenePosterior(GaussianPrior(fine), fine, get_sampler("bridge", steps), count)  # type: ignore[arg-type]
 
 
 def test_draws_in_a_hole_have_the_mean_and_the_deviation_of_the_posterior() -> None:
     """Of N(μ, s²) and a fill m with the noise τ: mean (μ/s² + m/τ²)/(1/s² + 1/τ²), variance 1/(1/s² + 1/τ²)."""
     observation = observe("inpaint-center", (40, 48))
     draws = gaussian(8).draws(observation)
-    hole = draws[:, freedom(observation).expand_as(draws[0]) > 0]
-    fill = 2 * smooth_fill(observation.y, observation.mask)[freedom(observation).expand_as(draws[0]) > 0] - 1
-    own, given = GaussianPrior.DEVIATION**-2, FILLED**-2
+    inside = freedom(observation).expand_as(draws[0]) > 0
+    hole = draws[:, inside]
+    fill = 2 * smooth_fill(observation.y, observation.mask)[inside] - 1
+    noise = FILLED * distance(observation.mask).expand_as(draws[0])[inside]
+    own, given = GaussianPrior.DEVIATION**-2, noise**-2
     mean = (own * GaussianPrior.MEAN + given * fill) / (own + given)
     assert float(hole.mean()) == pytest.approx(float((1 + mean).mean() / 2), abs=0.01)
-    assert float(hole.std(dim=0).mean()) == pytest.approx((own + given) ** -0.5 / 2, rel=0.1)
+    assert float(hole.std(dim=0).mean()) == pytest.approx(float(((own + given) ** -0.5).mean()) / 2, rel=0.1)
     seen = observation.mask.expand_as(draws[0]) > 0
     assert (draws[:, seen] == observation.y[seen]).all()
 
@@ -65,7 +67,7 @@ def test_draws_in_a_hole_have_the_mean_and_the_deviation_of_the_posterior() -> N
 def test_draws_of_colours_have_the_chroma_of_the_prior_and_the_luma_of_y() -> None:
     """Of x ~ N(μ, s² I) given wᵀx: red keeps the variance s²(1 − w_r²/‖w‖²)."""
     observation = observe("colorize", (24, 32))
-    draws = gaussian(8).draws(observation)
+    draws = gaussian(8, 60).draws(observation)
     torch.testing.assert_close(Luma().forward(draws[3]), observation.y, rtol=0, atol=1e-5)
     share = 1 - 0.299**2 / (0.299**2 + 0.587**2 + 0.114**2)
     assert float(draws[:, :, 0].std(dim=0).mean()) == pytest.approx(0.15 * share**0.5, rel=0.1)

@@ -76,10 +76,19 @@ def generator(seed: int, draw: int) -> Generator:
     return Generator().manual_seed(state >> 1)  # PyTorch takes 63 bits
 
 
-def white(random: Sequence[Generator], problem: LinearProblem) -> Tensor:
-    """Return standard normal numbers of the shape of x, the same in every precision and on every device."""
-    drawn = torch.stack([torch.randn(problem.shape[1:], generator=each, dtype=torch.float32) for each in random])
-    return drawn.to(problem.y)
+def white(random: Sequence[Generator], problem: LinearProblem, of: Tensor | None = None) -> Tensor:
+    """Return standard normal numbers of the shape of x, the same in every precision and on every device.
+
+    Args:
+        of: (N,) bool, images that get any; the others get 0, and their generators stay as they are.
+    """
+    asked = [True] * len(random) if of is None else of.tolist()
+    shape = problem.shape[1:]
+    drawn = [
+        torch.randn(shape, generator=each, dtype=torch.float32) if wants else torch.zeros(shape)
+        for each, wants in zip(random, asked, strict=True)
+    ]
+    return torch.stack(drawn).to(problem.y)
 
 
 def levels(steps: int, start: Tensor) -> Tensor:

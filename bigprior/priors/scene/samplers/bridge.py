@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 
 from bigprior.priors.scene.problem import LinearProblem
 from bigprior.priors.scene.samplers.base import STRONGEST, WEAKEST, Denoiser, Sampler, levels, maps, white
-from bigprior.priors.scene.samplers.pinned import begun, stepped
+from bigprior.priors.scene.samplers.pinned import begun, stepped, travelled
+from datasets.errors import SuiteError
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,28 @@ class Bridge(Sampler):
         D̃ = D(x_t) + c h/h′ (D(x_t) − D(x_t′)),   h = ln(t/u), with h′ and x_t′ of the step before.
 
     If A = I, it begins at the noise of y, and draws are exact in the limit of many steps. Otherwise known components
-    act on the others through D alone, which sees them with the noise of the level: the bias of all projections.
+    act on the others through D alone, which sees them with the noise of the level: the bias of all projections. So
+    levels at which some data still pin the state (`pinned.travelled`) are passed `repeats` times, with c = 0: after the
+    step the noise that it took is added again, and what is known and what is not can agree.
 
     Args:
         correction: c; 0 is the first order, 1/2 the second. With few steps, draws vary too little under 0.35, and too
             much over it.
+        repeats: of each of these levels; the denoiser is asked as many times more.
 
-    Source: C. Lu et al., "DPM-Solver++", arXiv 2211.01095 (SDE-DPM-Solver++(2M)).
+    Source: C. Lu et al., "DPM-Solver++", arXiv 2211.01095 (SDE-DPM-Solver++(2M)); A. Lugmayr et al., "RePaint:
+    Inpainting Using Denoising Diffusion Probabilistic Models", CVPR 2022, for the repetitions.
     """
 
     name: ClassVar[str] = "bridge"
 
     correction: float = 0.35
+    repeats: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.repeats < 1:
+            raise SuiteError(f"bridge passes each level once or more often, not {self.repeats} times.")
 
     @torch.no_grad()
     def sample(self, denoise: Denoiser, problem: LinearProblem, random: Sequence[Generator]) -> Tensor:
@@ -42,11 +53,18 @@ class Bridge(Sampler):
         x = begun(problem, schedule[0], white(random, problem))
         before = torch.zeros_like(x)
         for k, (strong, weak) in enumerate(pairwise(schedule)):
-            found = denoise(x, strong)
-            guess = found
-            if 0 < k < self.steps - 1:
-                stride = (strong / weak).log() / (schedule[k - 1] / strong).log()
-                guess = found + self.correction * maps(stride) * (found - before)
-            x = stepped(problem, x, guess, strong, weak, white(random, problem))
+            back = travelled(problem, strong, weak) if self.repeats > 1 else torch.zeros_like(strong, dtype=torch.bool)
+            for again in reversed(range(self.repeats if bool(back.any()) else 1)):
+                of = back if again else None
+                found = denoise(x, strong)
+                guess = found
+                if 0 < k < self.steps - 1:
+                    stride = (strong / weak).log() / (schedule[k - 1] / strong).log()
+                    guess = found + maps(torch.where(back, 0, self.correction * stride)) * (found - before)
+                moved = stepped(problem, x, guess, strong, weak, white(random, problem, of))
+                if again:
+                    lost = maps((strong.square() - weak.square()).sqrt()) * white(random, problem, of)
+                    moved = torch.where(maps(back), moved + lost, x)
+                x = moved
             before = found
         return x

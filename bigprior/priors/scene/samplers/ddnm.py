@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from bigprior.priors.scene.problem import LinearProblem
 from bigprior.priors.scene.samplers.base import STRONGEST, Denoiser, Sampler, levels, maps, white
-from bigprior.priors.scene.samplers.pinned import begun, stepped
+from bigprior.priors.scene.samplers.pinned import TRAVELLED, begun, stepped
 from datasets.errors import SuiteError
 
 
@@ -32,7 +32,6 @@ class DDNM(Sampler):
     """
 
     name: ClassVar[str] = "ddnm"
-    TRAVELLED: ClassVar[tuple[float, float]] = (0.2, 20.0)
 
     repeats: int = 1
 
@@ -55,6 +54,6 @@ class DDNM(Sampler):
         return x
 
     def _times(self, step: Tensor) -> int:
-        low, high = self.TRAVELLED
+        low, high = TRAVELLED
         strong, weak = step.amax(dim=1)  # every image has the same levels
         return self.repeats if low <= strong <= high and weak > 0 else 1

@@ -7,6 +7,23 @@ from torch import Tensor
 
 from bigprior.priors.scene.problem import LinearProblem
 
+TRAVELLED = (0.2, 20.0)
+"""Noise levels, on the [-1,1] scale, at which a sampler that goes back does so: at others nothing is decided."""
+
+
+def travelled(problem: LinearProblem, strong: Tensor, weak: Tensor) -> Tensor:
+    """Return of which images (N,) the step from `strong` to `weak` is worth a repetition: some data still pin x there.
+
+    Data that have acted (τ ≥ t) would be taken away again by noise.
+    """
+    low, high = TRAVELLED
+    pins = problem.filtered(torch.ones(problem.shape).to(problem.y), _pins, strong)
+    return (low <= strong) & (strong <= high) & (weak > 0) & (pins.abs().flatten(1).amax(dim=1) > 0)
+
+
+def _pins(tau: Tensor, t: Tensor) -> Tensor:
+    return (tau < t).to(t)
+
 
 def begun(problem: LinearProblem, level: Tensor, noise: Tensor) -> Tensor:
     """Return the state at the first level (N,): A⁺y and what its own noise lacks of it; noise where τ is over it."""
