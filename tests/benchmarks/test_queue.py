@@ -96,7 +96,13 @@ def test_a_dying_worker_is_an_error_record(folder: Path, tmp_path: Path, monkeyp
     assert all("worker process died" in r.error for r in records if r.method == "deadly")
 
 
-@pytest.mark.parametrize("error", [EOFError("unexpected EOF"), ConnectionResetError()], ids=["end", "reset"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(EOFError("unexpected EOF"), id="end"),
+        pytest.param(ConnectionResetError(), id="reset", marks=pytest.mark.slow),
+    ],
+)
 def test_a_server_that_dies_as_it_starts_a_process_breaks_the_pool_and_no_more(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
