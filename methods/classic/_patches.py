@@ -16,6 +16,7 @@ from torch.nn.functional import fold, pad
 
 from bigprior.domains import Domain
 from methods.classic._colour import change, opponent_matrix
+from methods.classic.kernels import available
 
 PATCH = 8
 """Side of the patches."""
@@ -150,7 +151,13 @@ def noise_variances(patches: Patches, positions: Tensor, haar: Tensor) -> Tensor
     It is not 1 where patches of a group overlap, because their noise is then the same in part.
     """
     k, (_, places) = len(positions), patches.places
-    correlations = overlap_correlations(patches.transform).to(haar).flatten(0, 1)
+    correlations = overlap_correlations(patches.transform).to(haar)
+    if available(haar):
+        from methods.classic.kernels.collaborative import group_variances
+
+        found = positions.T.contiguous().numpy()
+        return torch.from_numpy(group_variances(found, places, correlations.contiguous().numpy()))
+    correlations = correlations.flatten(0, 1)
     correlations = torch.cat([correlations, torch.zeros_like(correlations[:1])])
     both = (haar[:, :, None] * haar[:, None, :]).flatten(1)
     variances = haar.new_empty(*positions.shape, PATCH**2)

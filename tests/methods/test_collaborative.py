@@ -130,8 +130,12 @@ def test_phi_is_the_wiener_filter_of_the_first_estimate(shape: tuple[int, int, i
 
 @pytest.mark.parametrize("shape", [(1, 16, 18), (3, 13, 12)])
 @pytest.mark.parametrize("transform", [dct_matrix(8), biorthogonal_matrix(8)])
-def test_noise_variances_are_the_squared_norms_of_the_analysis(shape: tuple[int, int, int], transform: Tensor) -> None:
+@pytest.mark.parametrize("kernels", [pytest.param(True, marks=needs_numba), False])
+def test_noise_variances_are_the_squared_norms_of_the_analysis(
+    shape: tuple[int, int, int], transform: Tensor, kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of white noise n, E⟨a, n⟩² = |a|²; a is read from the answers to single pixels."""
+    monkeypatch.setattr("methods.classic._patches.available", lambda *_: kernels)
     observation = noisy(shape).to(dtype=torch.float64)
     found = groups(CollaborativeWiener().restore(observation))
     domain = PatchGroups(Patches.of(observation.y, transform, 2.0), found.positions, found.weights)

@@ -39,8 +39,7 @@ def filter_groups(
     places = width - 7
     inverse = (np.linalg.inv(transform.astype(np.float64)) * window[:, None]).astype(kind)
     forward, window = np.ascontiguousarray(transform.T).astype(kind), window.astype(kind)
-    order = np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) for i in range(k)])
-    halves = np.array([k >> i.bit_length() for i in range(k)])
+    order, halves = bit_reversed(k), blocks_apart(k)
     numbers = np.array([0, 1, 0.5**0.5, level, np.finfo(kind).tiny], kind)
     # The coefficients of a patch are kept with their rows and columns exchanged (`analyse`).
     shared = np.empty(0, kind)
@@ -86,6 +85,57 @@ def filter_groups(
     return np.divide(sums, total, out=sums), weights
 
 
+def group_variances(found: Ints, places: int, correlations: Floats) -> Floats:
+    """Return the variance (K,G,64) of white noise of variance 1 in the 3-D coefficients of groups, as `noise` does.
+
+    Args:
+        found: (G,K) int32, numbers of patches.
+        places: patches in a row of the image.
+        correlations: (8,8,64) float32 or float64, see `methods.classic._patches.overlap_correlations`.
+    """
+    kind, k = correlations.dtype, found.shape[1]
+    variances = np.empty((k, len(found), 64), kind)
+    order, halves = bit_reversed(k), blocks_apart(k)
+    # Where `haar` leaves the coefficient that stands in a row of the Haar matrix.
+    left = np.array([0, *(h + at for h in (1 << np.arange(k.bit_length() - 1)).tolist() for at in bit_reversed(h))])
+    numbers = np.array([0, 1], kind)
+    write_variances(
+        *np.divmod(found, places), order, halves, left, correlations.reshape(-1), numbers, np.empty((2, 64 * k), kind),
+        variances,
+    )  # fmt: skip
+    return variances
+
+
+@compiled
+def write_variances(
+    rows: Ints,
+    columns: Ints,
+    order: Ints,
+    halves: Ints,
+    left: Ints,
+    shared: Floats,
+    numbers: Floats,
+    room: Floats,
+    variances: Floats,
+) -> None:
+    for g in range(len(rows)):
+        room[0, :] = numbers[1]
+        noise(rows[g], columns[g], order, halves, shared, numbers, room[1], room[0])
+        for i in range(len(left)):
+            for m in range(64):
+                variances[i, g, m] = room[0, 64 * left[i] + m]
+
+
+def bit_reversed(k: int) -> Ints:
+    """Return 0..K−1 with their bits reversed, K a power of two."""
+    return np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) if k > 1 else 0 for i in range(k)])
+
+
+def blocks_apart(k: int) -> Ints:
+    """Return, at a XOR b of two of K patches, how many blocks there are of the largest size that puts both in one."""
+    return np.array([k >> i.bit_length() for i in range(k)])
+
+
 @compiled
 def shrink(
     tables: Floats,
@@ -108,8 +158,7 @@ def shrink(
         numbers: 0, 1, √½, the level and the least number.
         rows, columns: (G,K), places of the patches.
         order: (K), 0..K−1 with their bits reversed.
-        halves: (K), at a XOR b how many blocks there are of the largest size that puts a and b in one, for patches
-            a ≠ b.
+        halves: (K), see `blocks_apart`.
         shared: (64·64), correlations of overlapping patches, at 8·rows + columns of distance; (0): none.
         room: (4,64·K), to work in.
     """
