@@ -128,7 +128,7 @@ def write_variances(
 
 def bit_reversed(k: int) -> Ints:
     """Return 0..K−1 with their bits reversed, K a power of two."""
-    return np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) if k > 1 else 0 for i in range(k)])
+    return np.array([int(f"{i:b}".zfill(k.bit_length() - 1)[::-1], 2) for i in range(k)])
 
 
 def blocks_apart(k: int) -> Ints:

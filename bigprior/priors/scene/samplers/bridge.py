@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from bigprior.priors.scene.problem import LinearProblem
 from bigprior.priors.scene.samplers.base import STRONGEST, WEAKEST, Denoiser, Sampler, levels, maps, white
-from bigprior.priors.scene.samplers.pinned import begun, stepped, travelled
+from bigprior.priors.scene.samplers.pinned import begun, returned, stepped, travelled
 from datasets.errors import SuiteError
 
 
@@ -53,7 +53,7 @@ class Bridge(Sampler):
         x = begun(problem, schedule[0], white(random, problem))
         before = torch.zeros_like(x)
         for k, (strong, weak) in enumerate(pairwise(schedule)):
-            back = travelled(problem, strong, weak) if self.repeats > 1 else torch.zeros_like(strong, dtype=torch.bool)
+            back = travelled(problem, strong, weak) & (self.repeats > 1)
             for again in reversed(range(self.repeats if bool(back.any()) else 1)):
                 of = back if again else None
                 found = denoise(x, strong)
@@ -63,8 +63,7 @@ class Bridge(Sampler):
                     guess = found + maps(torch.where(back, 0, self.correction * stride)) * (found - before)
                 moved = stepped(problem, x, guess, strong, weak, white(random, problem, of))
                 if again:
-                    lost = maps((strong.square() - weak.square()).sqrt()) * white(random, problem, of)
-                    moved = torch.where(maps(back), moved + lost, x)
+                    moved = torch.where(maps(back), returned(moved, strong, weak, white(random, problem, of)), x)
                 x = moved
             before = found
         return x

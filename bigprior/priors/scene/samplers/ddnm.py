@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from bigprior.priors.scene.problem import LinearProblem
 from bigprior.priors.scene.samplers.base import STRONGEST, Denoiser, Sampler, levels, maps, white
-from bigprior.priors.scene.samplers.pinned import TRAVELLED, begun, stepped
+from bigprior.priors.scene.samplers.pinned import begun, decisive, returned, stepped
 from datasets.errors import SuiteError
 
 
@@ -46,14 +46,9 @@ class DDNM(Sampler):
         schedule = levels(self.steps, torch.full_like(problem.sigma, STRONGEST))
         exact = maps(problem.sigma == 0)
         x = begun(problem, schedule[0], white(random, problem))
-        for k, (strong, weak) in enumerate(pairwise(schedule)):
-            for again in reversed(range(self._times(schedule[k : k + 2]))):
+        for strong, weak in pairwise(schedule):
+            for again in reversed(range(self.repeats if bool(decisive(strong, weak).any()) else 1)):  # the same for all
                 moved = stepped(problem, x, denoise(x, strong), strong, weak, white(random, problem))
-                back = maps((strong.square() - weak.square()).sqrt()) * white(random, problem)
-                x = torch.where(exact, moved + back, x) if again else moved
+                back = returned(moved, strong, weak, white(random, problem))
+                x = torch.where(exact, back, x) if again else moved
         return x
-
-    def _times(self, step: Tensor) -> int:
-        low, high = TRAVELLED
-        strong, weak = step.amax(dim=1)  # every image has the same levels
-        return self.repeats if low <= strong <= high and weak > 0 else 1

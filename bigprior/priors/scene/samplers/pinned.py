@@ -11,18 +11,24 @@ TRAVELLED = (0.2, 20.0)
 """Noise levels, on the [-1,1] scale, at which a sampler that goes back does so: at others nothing is decided."""
 
 
+def decisive(strong: Tensor, weak: Tensor) -> Tensor:
+    """Return of which images (N,) the step from `strong` to `weak` lies in `TRAVELLED`, and is not the last."""
+    low, high = TRAVELLED
+    return (low <= strong) & (strong <= high) & (weak > 0)
+
+
 def travelled(problem: LinearProblem, strong: Tensor, weak: Tensor) -> Tensor:
-    """Return of which images (N,) the step from `strong` to `weak` is worth a repetition: some data still pin x there.
+    """Return of which images (N,) a decisive step is worth a repetition: some data still pin x at its beginning.
 
     Data that have acted (τ ≥ t) would be taken away again by noise.
     """
-    low, high = TRAVELLED
-    pins = problem.filtered(torch.ones(problem.shape).to(problem.y), _pins, strong)
-    return (low <= strong) & (strong <= high) & (weak > 0) & (pins.abs().flatten(1).amax(dim=1) > 0)
+    pins = problem.filtered(torch.ones(problem.shape).to(problem.y), lambda tau, t: (tau < t).to(t), strong)
+    return decisive(strong, weak) & (pins.abs().flatten(1).amax(dim=1) > 0)
 
 
-def _pins(tau: Tensor, t: Tensor) -> Tensor:
-    return (tau < t).to(t)
+def returned(x: Tensor, strong: Tensor, weak: Tensor, noise: Tensor) -> Tensor:
+    """Return a state at `weak` with the noise that brings it back to `strong`; `noise` is white."""
+    return x + _gap(strong, weak).sqrt()[:, None, None, None] * noise
 
 
 def begun(problem: LinearProblem, level: Tensor, noise: Tensor) -> Tensor:
