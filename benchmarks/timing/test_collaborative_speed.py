@@ -17,7 +17,7 @@ from methods.classic.collaborative import CollaborativeWiener
 from methods.classic.kernels import installed
 
 FACTOR = 12 if installed() else 2
-"""Below the 18 that were measured: on another processor the ratio is another."""
+"""Below the 17 that were measured: on another processor the ratio is another."""
 
 
 @pytest.mark.parametrize(
