@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import fold, pad
 
 from bigprior.domains import Domain
+from bigprior.fusion import DeferredRestoration
 from methods.classic._colour import change, opponent_matrix
 from methods.classic.kernels import available
 
@@ -253,3 +255,37 @@ class PatchGroups(Domain):
                     scatter(table, positions[:, part], haar, c[:, part], weights[part])
                 channels.append(self.patches.mean(table, positions, weights, squared))
         return torch.stack(channels).unflatten(0, self.weights.shape[:2])
+
+
+class GroupRestoration(DeferredRestoration):
+    """A restoration in the domain of `PatchGroups` that knows φ per pixel without all of φ, gigabytes of numbers.
+
+    Args:
+        image, fidelity, prior, phi, domain: as of `DeferredRestoration`.
+        reliance: function without arguments that returns `domain.pixel_map(phi)`.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        fidelity: Callable[[], Tensor],
+        prior: Tensor,
+        phi: Callable[[], Tensor],
+        domain: PatchGroups,
+        reliance: Callable[[], Tensor],
+    ) -> None:
+        super().__init__(image, fidelity, prior, phi, domain)
+        self.__dict__["_reliance"] = reliance
+
+    @cached_property
+    def _map(self) -> Tensor:
+        made: Tensor = self.__dict__["_reliance"]()
+        return made
+
+    def phi_map(self) -> Tensor:
+        """Return φ per pixel (N,1,H,W)."""
+        return self._map
+
+    def phi_mean(self) -> Tensor:
+        """Return the mean reliance on the prior per image (N,)."""
+        return self._map.mean(dim=(1, 2, 3))

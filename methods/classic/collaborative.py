@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bigprior.fusion import DeferredRestoration, Restoration
+from bigprior.fusion import Restoration
 from datasets.observation import Observation
 from datasets.spec import Within
 from datasets.task import DENOISING, Problem
@@ -21,6 +22,7 @@ from methods.classic._colour import change, opponent_matrix
 from methods.classic._matching import fewest_candidates, match_patches, reach, reference_grid
 from methods.classic._patches import (
     PATCH,
+    GroupRestoration,
     Patches,
     PatchGroups,
     biorthogonal_matrix,
@@ -114,14 +116,16 @@ class CollaborativeWiener(Method):
         # One by one: a large image has hundreds of megabytes of coefficients.
         parts = [self._filtered(image, float(sigma), dct) for image, sigma in zip(opponents, levels, strict=True)]
         image, estimate, positions, weights = (torch.stack(part) for part in zip(*parts, strict=True))
-        domain = PatchGroups(dct, positions, weights)
-        level = self.mu2 * levels.square()[:, None, None, None, None]
-        return DeferredRestoration(
+        domain, level = PatchGroups(dct, positions, weights), self.mu2 * levels.square()
+        return GroupRestoration(
             change(image, colour.T),
             lambda: domain.analysis(y),
             y.new_zeros(len(y), 1, 1, 1, 1),
-            lambda: _share_of_noise(level * domain.noise_variances(), domain.of_opponents(estimate)),
+            lambda: _share_of_noise(
+                level[:, None, None, None, None] * domain.noise_variances(), domain.of_opponents(estimate)
+            ),
             domain,
+            lambda: self._reliance(domain, level, estimate),
         )
 
     def _filtered(self, y: Tensor, sigma: float, dct: Patches) -> tuple[Tensor, ...]:
@@ -141,6 +145,34 @@ class CollaborativeWiener(Method):
         ]
         image, weights = (torch.stack(part) for part in zip(*shrunk, strict=True))
         return image, p, positions, weights
+
+    def _reliance(self, domain: PatchGroups, level: Tensor, estimate: Tensor) -> Tensor:
+        """Return φ per pixel (N,1,H,W) from p in opponent colours (N,C,H,W) and μ²σ² (N,); φ itself is not kept."""
+        if not available(estimate):
+            return _reliance_on_tensors(domain, level, estimate)
+        from methods.classic.kernels.collaborative import map_reliance
+
+        patches, (height, width) = domain.patches, estimate.shape[-2:]
+        references = reference_grid(patches.places[0], self.step_wiener).numpy()
+        correlations = overlap_correlations(patches.transform).numpy()
+        maps = [
+            map_reliance(
+                channel[None].detach().numpy(),
+                float(own),
+                positions.T.contiguous().numpy(),
+                references,
+                reach(self.window_wiener),
+                patches.transform.numpy(),
+                kaiser(self.beta).numpy(),
+                correlations,
+                weights.numpy(),
+            )
+            for image, own, positions, all_weights in zip(
+                estimate, level, domain.positions, domain.weights, strict=True
+            )
+            for channel, weights in zip(image, all_weights, strict=True)
+        ]
+        return torch.from_numpy(np.stack(maps)).view(*estimate.shape).mean(dim=1, keepdim=True)
 
     def _matched(self, channel: Tensor, step: int, window: int, group: int) -> Tensor:
         rows, columns = channel.shape
@@ -196,6 +228,19 @@ def _shrink_on_tensors(
         weights[part] = (keep.square() * variances).sum(dim=(0, 2)).clamp_(min=1).reciprocal_()
         scatter(total, positions[:, part], haar, groups[0] * keep, weights[part])
     return patches.mean(total, positions, weights), weights
+
+
+def _reliance_on_tensors(domain: PatchGroups, level: Tensor, estimate: Tensor) -> Tensor:
+    patches, haar, maps = domain.patches, domain.haar, []
+    for image, own, positions, all_weights in zip(estimate, level, domain.positions, domain.weights, strict=True):
+        for channel, weights in zip(image, all_weights, strict=True):
+            table, total = patches.analysis(channel), patches.zeros()
+            for part in chunks(positions):
+                groups = gather(table, positions[:, part], haar)
+                phi = _share_of_noise(own * noise_variances(patches, positions[:, part], haar), groups)
+                scatter(total, positions[:, part], haar.square(), phi, weights[part])
+            maps.append(patches.mean(total, positions, weights, squared=True))
+    return torch.stack(maps).view_as(estimate).mean(dim=1, keepdim=True)
 
 
 def _share_of_noise(variance: Tensor, estimate: Tensor) -> Tensor:

@@ -271,11 +271,25 @@ def test_coefficients_are_made_when_they_are_asked_for(monkeypatch: pytest.Monke
     assert not made
     phi = restoration.phi
     assert restoration.phi is phi
-    restoration.phi_mean()
-    assert len(made) == 1, "the mean of φ makes f"
     restoration.recompose()
-    restoration.phi_mean()
     assert len(made) == 2
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("path", PATHS, indirect=True)
+@pytest.mark.parametrize("parameters", [{}, {"window_wiener": 8, "group_wiener": 4, "mu2": 0.0}, {"step_wiener": 5}])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 11, 9), (1, 61, 90), (3, 97, 53)])
+def test_reliance_is_the_pixel_map_of_phi(shape: tuple[int, int, int], parameters: dict[str, float]) -> None:
+    """Made group by group, without φ; of two images with their own σ."""
+    observation = Observation.cat([noisy(shape, 15), noisy(shape, 40, place=7)]).to(dtype=torch.float64)
+    restoration = CollaborativeWiener(**parameters).restore(observation)
+    found, mean = restoration.phi_map(), restoration.phi_mean()
+    assert found is not None
+    assert mean is not None
+    assert "phi" not in vars(restoration), "φ was made for its map"
+    assert restoration.phi is not None
+    torch.testing.assert_close(found, groups(restoration).pixel_map(restoration.phi), rtol=0, atol=1e-12)
+    torch.testing.assert_close(mean, groups(restoration).mean(restoration.phi), rtol=0, atol=1e-12)
 
 
 def test_batch_is_one_by_one_each_with_its_noise_level() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,25 +37,85 @@ def filter_groups(
         window: (8) of a patch.
         correlations: (8,8,64), see `methods.classic._patches.overlap_correlations`; None: all variances are 1.
     """
-    kind, (height, width), k = planes.dtype, planes.shape[1:], found.shape[1]
+    kind, k = planes.dtype, found.shape[1]
+    inverse = np.linalg.inv(transform.astype(np.float64)) * window[:, None]
+    order, halves, shared = bit_reversed(k), blocks_apart(k), _flat(correlations, kind)
+    numbers, room = np.array([0, 1, 0.5**0.5, level, np.finfo(kind).tiny], kind), np.empty((4, 64 * k), kind)
+    weights = np.empty(len(found), kind)
+
+    def filtered(part: slice, tables: Floats, added: Floats, mass: Floats) -> None:
+        places = np.divmod(found[part], planes.shape[2] - 7)
+        shrink(tables, numbers, found[part], *places, order, halves, shared, room, added, mass, weights[part])
+
+    return _by_rows(planes, rows, len(found), reach, transform, inverse, window, filtered), weights
+
+
+def map_reliance(
+    estimate: Floats,
+    level: float,
+    found: Ints,
+    rows: Ints,
+    reach: tuple[int, int],
+    transform: Floats,
+    window: Floats,
+    correlations: Floats,
+    weights: Floats,
+) -> Floats:
+    """Return φ per pixel of one channel, (H,W), as `PatchGroups.pixel_map` does, without keeping φ.
+
+    Args:
+        estimate: p, (1,H,W).
+        weights: (G) of the groups.
+
+    The others are those of `filter_groups`; φ = level · v / (|p|² + level · v).
+    """
+    kind, k = estimate.dtype, found.shape[1]
+    inverse = np.linalg.inv(transform.astype(np.float64)) ** 2 * window[:, None]
+    order, halves, shared = bit_reversed(k), blocks_apart(k), _flat(correlations, kind)
+    numbers, room = np.array([0, 1, 0.5**0.5, level, np.finfo(kind).tiny], kind), np.empty((3, 64 * k), kind)
+
+    def mapped(part: slice, tables: Floats, added: Floats, mass: Floats) -> None:
+        places = np.divmod(found[part], estimate.shape[2] - 7)
+        rely(tables[0], numbers, found[part], *places, order, halves, shared, room, weights[part], added, mass)
+
+    return _by_rows(estimate, rows, len(found), reach, transform, inverse, window, mapped)
+
+
+def _flat(correlations: Floats | None, kind: np.dtype[np.floating]) -> Floats:
+    """Correlations as `shrink` and `rely` take them: the coefficients of a patch have rows and columns exchanged."""
+    if correlations is None:
+        return np.empty(0, kind)
+    return correlations.reshape(64, 8, 8).swapaxes(1, 2).astype(kind).reshape(-1)
+
+
+def _by_rows(
+    planes: Floats,
+    rows: Ints,
+    groups: int,
+    reach: tuple[int, int],
+    transform: Floats,
+    inverse: Floats,
+    window: Floats,
+    work: Callable[[slice, Floats, Floats, Floats], None],
+) -> Floats:
+    """Return the weighted mean (H,W) of the patches that `work` makes of all groups, one row of references at a time.
+
+    Args:
+        groups: G.
+        inverse: (8,8), what is done along a side of a patch on the way back, with the window.
+        work: takes the groups of a row, the tables of coefficients, and the two tables that it adds to.
+    """
+    kind, (height, width) = planes.dtype, planes.shape[1:]
     places = width - 7
-    inverse = (np.linalg.inv(transform.astype(np.float64)) * window[:, None]).astype(kind)
     forward, window = np.ascontiguousarray(transform.T).astype(kind), window.astype(kind)
-    order, halves = bit_reversed(k), blocks_apart(k)
-    numbers = np.array([0, 1, 0.5**0.5, level, np.finfo(kind).tiny], kind)
-    # The coefficients of a patch are kept with their rows and columns exchanged (`analyse`).
-    shared = np.empty(0, kind)
-    if correlations is not None:
-        shared = correlations.reshape(64, 8, 8).swapaxes(1, 2).astype(kind).reshape(-1)
+    inverse = inverse.astype(kind)
     # Row i of patches is kept as row i mod `held`.
     held = reach[0] + reach[1] + 1
     tables = np.empty((len(planes), held, places * 64), kind)
     added, mass = np.empty((held, places * 64), kind), np.empty((held, places), kind)
     columns, across = np.empty(8 * width, kind), np.empty((8, width), kind)
-    room = np.empty((4, 64 * k), kind)
     sums, total = np.zeros((2, height, width), kind)
-    weights = np.empty(len(found), kind)
-    per_row = len(found) // len(rows)
+    per_row = groups // len(rows)
     made = done = 0
 
     # Rows of patches enter the tables when the first reference sees them, and leave when the last one has.
@@ -67,22 +129,10 @@ def filter_groups(
             added[made % held], mass[made % held] = 0, 0
             made += 1
         part = slice(r * per_row, (r + 1) * per_row)
-        shrink(
-            tables.reshape(len(planes), -1),
-            numbers,
-            found[part],
-            *np.divmod(found[part], places),
-            order,
-            halves,
-            shared,
-            room,
-            added.reshape(-1),
-            mass.reshape(-1),
-            weights[part],
-        )
+        work(part, tables.reshape(len(planes), -1), added.reshape(-1), mass.reshape(-1))
     for rest in range(done, height - 7):
         synthesise(added[rest % held], mass[rest % held], rest, inverse, window, columns, across, sums, total)
-    return np.divide(sums, total, out=sums), weights
+    return np.divide(sums, total, out=sums)
 
 
 def group_variances(found: Ints, places: int, correlations: Floats) -> Floats:
@@ -203,6 +253,58 @@ def shrink(
             for m in range(np.uint64(64)):
                 added[to + m] += weight * group[begin + m]
             mass[at] += weight
+
+
+@compiled
+def rely(
+    table: Floats,
+    numbers: Floats,
+    found: Ints,
+    rows: Ints,
+    columns: Ints,
+    order: Ints,
+    halves: Ints,
+    shared: Floats,
+    room: Floats,
+    weights: Floats,
+    added: Floats,
+    mass: Floats,
+) -> None:
+    """Add the squared synthesis of φ, along the groups of one row of references, to the tables; see `shrink`.
+
+    Every patch has one coefficient of each length of Haar's basis, so squares of it are means of two on the way back.
+
+    Args:
+        table: (held·(W−7)·64), coefficients of the patches of p.
+        room: (3,64·K).
+    """
+    one, half_root, level, least = numbers[1], numbers[2], numbers[3], numbers[4]
+    half = half_root * half_root
+    k = found.shape[1]
+    group, variance, crossed = room[0], room[1], room[2]
+    for g in range(len(found)):
+        for i in range(k):
+            begin, to = np.uint64(found[g, i] % len(mass) * 64), np.uint64(64 * order[i])
+            for m in range(np.uint64(64)):
+                group[to + m] = table[begin + m]
+        haar(group, half_root)
+        variance[:] = one
+        noise(rows[g], columns[g], order, halves, shared, numbers, crossed, variance)
+        for m in range(64 * k):
+            noisy_part = level * variance[m]
+            group[m] = noisy_part / (group[m] * group[m] + noisy_part + least)
+        n = 64
+        while n < len(group):
+            for m in range(n):
+                both = (group[m] + group[n + m]) * half
+                group[m], group[n + m] = both, both
+            n *= 2
+        for i in range(k):
+            at = found[g, i] % len(mass)
+            begin, to = np.uint64(64 * order[i]), np.uint64(64 * at)
+            for m in range(np.uint64(64)):
+                added[to + m] += weights[g] * group[begin + m]
+            mass[at] += weights[g]
 
 
 @compiled
