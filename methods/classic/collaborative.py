@@ -152,7 +152,7 @@ class CollaborativeWiener(Method):
             return _reliance_on_tensors(domain, level, estimate)
         from methods.classic.kernels.collaborative import map_reliance
 
-        patches, (height, width) = domain.patches, estimate.shape[-2:]
+        patches = domain.patches
         references = reference_grid(patches.places[0], self.step_wiener).numpy()
         correlations = overlap_correlations(patches.transform).numpy()
         maps = [
