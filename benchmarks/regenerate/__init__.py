@@ -46,8 +46,9 @@ def listed() -> Committed:
         for name, text in values["methods"].items():
             groups[name] = text.format_map(groups)
         runs = {folder: shlex.split(text.format_map(groups)) for folder, text in values["runs"].items()}
+        studies = {folder: [text.format_map(groups) for text in texts] for folder, texts in values["studies"].items()}
         readme = values["readme"]["folder"], tuple(values["readme"]["rows"])
-        return Committed(runs, dict(values["studies"]), readme)
+        return Committed(runs, studies, readme)
     except KeyError as error:
         raise SuiteError(f"{LIST} has no entry {error}.") from error
 
