@@ -61,6 +61,7 @@ def test_the_facts_of_a_folder_are_those_of_its_records(folder: str) -> None:
     assert Path(facts.arguments["out"]) == Path("results") / folder
 
 
+@pytest.mark.slow  # half a minute of bootstrap
 @pytest.mark.parametrize("folder", runs())
 def test_committed_tables_follow_from_committed_records(folder: str) -> None:
     path, summary = committed(folder), read(folder)
