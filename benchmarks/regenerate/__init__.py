@@ -26,11 +26,15 @@ class Committed:
         runs: folder → arguments of `python -m benchmarks run`.
         studies: folder → the commands that make it.
         readme: the folder of the README's table, and its rows there.
+        warnings: study of trust → row → the predictors that docs/how-far-to-trust.md shows.
+        scene_prior: column → rows of the scene prior's study in docs/notebook/priors.md, the first that is there.
     """
 
     runs: dict[str, list[str]]
     studies: dict[str, list[str]]
     readme: tuple[str, tuple[str, ...]]
+    warnings: dict[str, dict[str, list[str]]]
+    scene_prior: dict[str, list[str]]
 
 
 @cache
@@ -48,7 +52,7 @@ def listed() -> Committed:
         runs = {folder: shlex.split(text.format_map(groups)) for folder, text in values["runs"].items()}
         studies = {folder: [text.format_map(groups) for text in texts] for folder, texts in values["studies"].items()}
         readme = values["readme"]["folder"], tuple(values["readme"]["rows"])
-        return Committed(runs, studies, readme)
+        return Committed(runs, studies, readme, values["warnings"], values["scene-prior"])
     except KeyError as error:
         raise SuiteError(f"{LIST} has no entry {error}.") from error
 

@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     what = p.add_mutually_exclusive_group()
     what.add_argument("--tables", action="store_true", help="only rewrite tables, figures and the blocks of results")
-    what.add_argument("--readme", action="store_true", help="only rewrite the blocks of README.md, results/README.md")
+    what.add_argument("--readme", action="store_true", help="only rewrite the blocks of results in README.md, docs/ …")
     what.add_argument(
         "--stamp", action="store_true",
         help="measure a sample of every row again; if it is equal to the records, mark them as those of today's code",

@@ -1,10 +1,14 @@
-"""The blocks of results in README.md and results/README.md: written from the records, so that no number is typed."""
+"""The blocks of results in README.md, results/README.md, docs/: made of what is stored, so that no number is typed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from benchmarks.folder.run_folder import RunFolder
 from benchmarks.regenerate import FACTS, RESULTS, ROOT, committed, listed, there
@@ -68,6 +72,63 @@ def readme_table() -> str:
     return "\n\n".join([f"**{summary.title}**", table, f"{origin} {more}"])
 
 
+def declared_implied() -> str:
+    """Return the declared and the implied φ of every row of `reliance/photos`, by the latter."""
+    found = sorted(_stored("reliance/photos/declared-implied.csv"), key=lambda line: line["implied"])
+    lines = [
+        [f"`{line['method']}`", fixed(line["declared"], 3) or "hidden", fixed(line["implied"], 3)] for line in found
+    ]
+    return markdown_table(["row", "declared φ", "implied φ"], lines, [True, False, False])
+
+
+def warnings() -> str:
+    """Return what the predictors of error are worth that `results/runs.toml` names, over all sets of each study."""
+    lines = []
+    for folder, chosen in listed().warnings.items():
+        stored = _stored(f"trust/{folder}/predictors.csv")
+        for row, predictor in ((row, predictor) for row, predictors in chosen.items() for predictor in predictors):
+            wanted = {"row": row, "set": "all sets", "predictor": predictor}
+            found = next((line for line in stored if wanted.items() <= line.items()), None)
+            if found is None:
+                raise SuiteError(f"results/trust/{folder} has no {predictor} of {row}.")
+            numbers = [fixed(found[name], 3) for name in ("ause", "ause_random")]
+            rho = fixed(found["spearman"], 2, signed=True).replace("-", "−")
+            lines.append([folder, f"`{row}`", f"`{predictor}`", rho, *numbers, str(found["images"])])
+    heads = ["study", "row", "predictor", "ρ", "AUSE", "random", "images"]
+    return markdown_table(heads, lines, [True, True, True, False, False, False, False])
+
+
+def scene_prior() -> str:
+    """Return what the scene prior reaches in every experiment of its study: the first score of a task, and LPIPS."""
+    shown, lines = listed().scene_prior, []
+    for path in sorted(committed("scene-prior").glob(f"*/{FACTS}")):
+        summary = read(f"scene-prior/{path.parent.name}")
+        table = {line["method"]: line for line in summary.table.to_dict("records")}
+        first = summary.first
+        for name, decimals, title in ((first.name, first.decimals, first.title), ("lpips", 4, "LPIPS")):
+            found = (next((table[row] for row in rows if row in table), {}) for rows in shown.values())
+            values = [fixed(each.get(name, math.nan), decimals) for each in found]
+            lines.append([path.parent.name, title, *values])
+    return markdown_table(["experiment", "score", *shown], lines, [True, True, *(False for _ in shown)])
+
+
+def _stored(file: str) -> list[dict[str, Any]]:
+    if not committed(file).exists():
+        raise SuiteError(f"results/{file} is not there: python -m benchmarks regenerate {Path(file).parent}")
+    lines = pd.read_csv(committed(file)).to_dict("records")
+    return [{str(name): value for name, value in line.items()} for line in lines]
+
+
+BLOCKS: dict[Path, Callable[[], str]] = {
+    ROOT / "README.md": readme_table,
+    RESULTS / "README.md": overview,
+    ROOT / "docs" / "methods.md": declared_implied,
+    ROOT / "docs" / "how-far-to-trust.md": warnings,
+    ROOT / "docs" / "notebook" / "priors.md": scene_prior,
+}
+"""File → what stands between its marks."""
+
+
 def rewrite(path: Path, block: Callable[[], str]) -> None:
     """Put a block between the marks of a file.
 
@@ -82,6 +143,6 @@ def rewrite(path: Path, block: Callable[[], str]) -> None:
 
 
 def rewrite_blocks() -> None:
-    """Rewrite the blocks of both files."""
-    rewrite(ROOT / "README.md", readme_table)
-    rewrite(RESULTS / "README.md", overview)
+    """Rewrite the blocks of all files."""
+    for path, block in BLOCKS.items():
+        rewrite(path, block)

@@ -6,7 +6,6 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -73,15 +72,13 @@ def test_committed_tables_follow_from_committed_records(folder: str) -> None:
     pd.testing.assert_frame_equal(table[["method", "images"]], summary.table[["method", "images"]], check_dtype=False)
 
 
-@pytest.mark.parametrize(
-    ("path", "block"), [(ROOT / "README.md", blocks.readme_table), (RESULTS / "README.md", blocks.overview)]
-)
-def test_the_blocks_of_results_follow_from_committed_records(
-    path: Path, block: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", blocks.BLOCKS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_blocks_of_results_follow_from_what_is_stored(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "read", read)
     again = Path(shutil.copy(path, tmp_path))
-    blocks.rewrite(again, block)
+    blocks.rewrite(again, blocks.BLOCKS[path])
     assert again.read_text() == path.read_text()
 
 
