@@ -76,7 +76,9 @@ def declared_implied() -> str:
     """Return the declared and the implied φ of every row of `reliance/photos`, by the latter."""
     found = sorted(_stored("reliance/photos/declared-implied.csv"), key=lambda line: line["implied"])
     lines = [
-        [f"`{line['method']}`", fixed(line["declared"], 3) or "hidden", fixed(line["implied"], 3)] for line in found
+        # 0 is added, for −0 is written with its sign.
+        [f"`{line['method']}`", fixed(line["declared"], 3) or "hidden", fixed(round(line["implied"], 3) + 0.0, 3)]
+        for line in found
     ]
     return markdown_table(["row", "declared φ", "implied φ"], lines, [True, False, False])
 
