@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 
 import matplotlib
@@ -41,6 +42,8 @@ from datasets.files import StorageError, write_atomically
 FOLDER = "figures"
 DPI = 160
 COLUMNS = 6
+ABREAST = 26
+"""Letters of a title over one picture, before it meets that of the next."""
 MOST_IMAGES = 2
 """A figure of all restorations is drawn of the first images only: each takes seconds."""
 MOST_PAIRED = 40
@@ -215,6 +218,16 @@ def pairs(summary: Summary, metric: Measure) -> Figure:
     return figure
 
 
+def folded(label: str) -> str:
+    """Return the label of a row in lines of ABREAST letters, broken after its brackets and commas where it can be."""
+    lines = [""]
+    for part in re.split(r"(?<=[\[,])", label):
+        if lines[-1] and len(lines[-1] + part) > ABREAST:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Measure) -> Figure:
     """Clean, degraded and every restoration of one image, best first, each with its φ map where it has one."""
     scores = done[done.image == folder.name].set_index("method")[metric.name]
@@ -224,7 +237,7 @@ def images(folder: Path, done: pd.DataFrame, summary: Summary, metric: Measure) 
     for row in summary.table.method:
         if row in scores.index and (folder / f"{file_name(row)}.png").exists():
             score = f"{fixed(scores[row], metric.decimals)} {metric.unit}".strip()
-            panels.append((file_name(row), f"{mathtext(row)}\n{mathtext(score)}"))
+            panels.append((file_name(row), f"{folded(mathtext(row))}\n{mathtext(score)}"))
             restored.append(file_name(row))
     rows = math.ceil(len(panels) / COLUMNS)
     figure = plt.figure(figsize=(1.6 * COLUMNS, 3.75 * rows))
