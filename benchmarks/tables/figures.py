@@ -42,7 +42,7 @@ from datasets.files import StorageError, write_atomically
 FOLDER = "figures"
 DPI = 160
 COLUMNS = 6
-ABREAST = 26
+ABREAST = 34
 """Letters of a title over one picture, before it meets that of the next."""
 MOST_IMAGES = 2
 """A figure of all restorations is drawn of the first images only: each takes seconds."""

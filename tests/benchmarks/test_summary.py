@@ -595,7 +595,7 @@ def test_what_stands_in_the_way_of_figures_is_told_in_one_line(what: str, tmp_pa
     [
         ("nlm", ["nlm"]),
         ("bigprior[prior=both]", ["bigprior[prior=both]"]),
-        ("bigprior[precision=bfloat16,prior=scene]", ["bigprior[", "precision=bfloat16,", "prior=scene]"]),
+        ("bigprior[precision=bfloat16,prior=scene]", ["bigprior[precision=bfloat16,", "prior=scene]"]),
         ("a" * 60, ["a" * 60]),
     ],
 )
