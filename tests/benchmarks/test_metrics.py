@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lpips
 import numpy as np
 import pytest
 import torch
@@ -27,6 +27,9 @@ from bigprior import imagenet_features
 from datasets.catalog import METRICS, PLUGIN_FOLDERS
 from datasets.errors import SuiteError
 from methods.classic.kernels import available
+
+if TYPE_CHECKING:
+    from lpips import LPIPS
 
 SIZES = [(1, 33, 47), (3, 33, 47), (3, 64, 40), (1, 31, 31)]
 PERFECT = {
@@ -78,8 +81,10 @@ def score(spec: str, clean: Tensor, image: Tensor, mask: Tensor | None = None, p
 
 
 @cache
-def package(version: str) -> lpips.LPIPS:
+def package(version: str) -> LPIPS:
     """LPIPS of the `lpips` package with an AlexNet of random weights, the same for both versions: no download."""
+    import lpips  # takes seconds to load
+
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore", UserWarning)  # it calls torchvision in a way of old
         torch.manual_seed(7)

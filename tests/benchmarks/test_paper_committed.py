@@ -28,6 +28,7 @@ def committed() -> cells.Sources:
     return gather(Places(COMMITTED, COMMITTED))
 
 
+@pytest.mark.slow  # ten seconds of bootstrap
 @pytest.mark.parametrize("table", TABLES)
 def test_committed_tables_follow_from_what_is_stored(table: str, committed: cells.Sources) -> None:
     parts = {"": cells.paper_cells, "-suite": cells.suite_cells, "-draws": cells.draw_cells}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from benchmarks.folder.facts import Counts, Facts, RowFacts
 from benchmarks.folder.records import RELIANCE, TIMINGS, Record
@@ -195,6 +197,12 @@ def test_bins_of_a_calibrated_phi() -> None:
     assert found.rmse.is_monotonic_increasing
     assert list(found.index) == list(range(10))
     assert len(bins(np.repeat([0.0, 1.0], [300, 700]), phi)) == 2, "equal values share a bin"
+
+
+@pytest.fixture(autouse=True)
+def coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw at a tenth of the resolution: encoding is most of the time of a figure."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", partialmethod(Figure.savefig, dpi=16))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 25), pytest.param(25, 1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("first", "count"), [(0, 10), pytest.param(10, 1000, marks=pytest.mark.slow)])
 def test_spoiled_files_are_one_line(tmp_path: Path, first: int, count: int) -> None:
     """In a process of its own, with a limit of memory: a crash names its seed, which repeats the file."""
     command = [sys.executable, "-m", "tests.bigprior.fuzzed_weights", str(tmp_path), str(first), str(count)]
