@@ -72,7 +72,17 @@ def test_committed_tables_follow_from_committed_records(folder: str) -> None:
     pd.testing.assert_frame_equal(table[["method", "images"]], summary.table[["method", "images"]], check_dtype=False)
 
 
-@pytest.mark.parametrize("path", blocks.BLOCKS, ids=lambda path: path.relative_to(ROOT).as_posix())
+MANY = (RESULTS / "README.md", ROOT / "docs" / "notebook" / "priors.md")
+"""Files with blocks that are made of the records of many folders."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(p, marks=pytest.mark.slow if p in MANY else (), id=p.relative_to(ROOT).as_posix())
+        for p in blocks.BLOCKS
+    ],
+)
 def test_the_blocks_of_results_follow_from_what_is_stored(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
