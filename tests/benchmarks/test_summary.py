@@ -24,7 +24,7 @@ from benchmarks.setting import Setting
 from benchmarks.tables import published
 from benchmarks.tables.column import fixed, interval, table_of
 from benchmarks.tables.escape import comma_separated
-from benchmarks.tables.figures import ABREAST, draw_all, folded, level
+from benchmarks.tables.figures import draw_all, folded, level
 from benchmarks.tables.outputs import write_reports
 from benchmarks.tables.render import to_latex, to_markdown
 from benchmarks.tables.statistics import bootstrap_interval, holm
@@ -601,4 +601,3 @@ def test_what_stands_in_the_way_of_figures_is_told_in_one_line(what: str, tmp_pa
 )
 def test_long_labels_are_folded_over_pictures(label: str, lines: list[str]) -> None:
     assert folded(label).split("\n") == lines
-    assert all(len(line) <= ABREAST for line in lines) or "[" not in label

@@ -271,7 +271,10 @@ def test_coefficients_are_made_when_they_are_asked_for(monkeypatch: pytest.Monke
     assert not made
     phi = restoration.phi
     assert restoration.phi is phi
+    restoration.phi_mean()
+    assert len(made) == 1, "the mean of φ makes f"
     restoration.recompose()
+    restoration.phi_mean()
     assert len(made) == 2
 
 
